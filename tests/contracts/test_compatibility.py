@@ -14,7 +14,7 @@ INTEGER, TEXT = {"type": "integer"}, {"type": "string"}
 NULL, LIST = {"type": "null"}, {"type": "array"}
 
 
-def of(required: list[str], **properties: Any) -> dict[str, Any]:
+def of(required: list[str], **properties: object) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
 
 

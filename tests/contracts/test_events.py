@@ -13,7 +13,7 @@ from contracts.generate import EXAMPLES
 from contracts.scheduler import TaskDue
 
 
-def example(path: str, **changes: Any) -> str:
+def example(path: str, **changes: object) -> str:
     return json.dumps(json.loads((EXAMPLES / f"{path}.json").read_text("utf-8")) | changes)
 
 

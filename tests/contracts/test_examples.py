@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from contracts.generate import EXAMPLES, schema, schema_file
-from contracts.topics import TOPICS, topic_named
+from contracts.topics import TOPICS, Topic, topic_named
 
 FILES = sorted(EXAMPLES.glob("*/*.json"))
 STATES = [path for path in FILES if topic_named(path.parent.name).compacted]
@@ -35,12 +35,12 @@ def test_an_example_spells_out_every_field(path: Path) -> None:
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
-def test_a_topic_has_at_least_two_examples(topic: object) -> None:
+def test_a_topic_has_at_least_two_examples(topic: Topic) -> None:
     assert sum(topic_named(path.parent.name) is topic for path in FILES) >= 2
 
 
 @pytest.mark.parametrize("topic", [topic for topic in TOPICS if topic.compacted], ids=lambda topic: topic.name)
-def test_a_state_has_an_example_of_presence_and_one_of_deletion(topic: object) -> None:
+def test_a_state_has_an_example_of_presence_and_one_of_deletion(topic: Topic) -> None:
     said = {json.loads(path.read_text("utf-8"))["deleted"] for path in STATES if topic_named(path.parent.name) is topic}
     assert said == {True, False}
 
@@ -54,8 +54,8 @@ def test_a_deleted_object_carries_only_its_id_names_and_revision(path: Path) -> 
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
-def test_every_field_says_what_it_means(topic: object) -> None:
-    whole = schema(next(one.event for one in TOPICS if one is topic))
+def test_every_field_says_what_it_means(topic: Topic) -> None:
+    whole = schema(topic.event)
     for part in [whole, *whole.get("$defs", {}).values()]:
         silent = [field for field, value in part.get("properties", {}).items() if not value.get("description")]
         assert silent == [], part["title"]

@@ -5,14 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
 from contracts.generate import ROOT, differences, schema
-from contracts.topics import TOPICS
+from contracts.topics import TOPICS, Topic
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def generate(folder: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def references(node: Any) -> Iterator[str]:
+def references(node: object) -> Iterator[str]:
     if isinstance(node, dict):
         for name, value in node.items():
             yield from [value] if name == "$ref" else references(value)
@@ -43,7 +42,7 @@ def test_the_committed_files_are_what_would_be_generated() -> None:
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
-def test_a_schema_is_a_valid_json_schema(topic: Any) -> None:
+def test_a_schema_is_a_valid_json_schema(topic: Topic) -> None:
     Draft202012Validator.check_schema(schema(topic.event))
 
 
