@@ -1,0 +1,134 @@
+"""One schema, one role, one pool per service; the only place that commits."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+from sqlalchemy import MetaData, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.orm import registry
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from kit.settings import settings
+from kit.tables import platform_tables
+from kit.wake import Wakeups
+
+NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+POOL_SIZE = 5
+
+
+class Database:
+    """A service's schema. `open()` it before use; `transaction()` is the only committer."""
+
+    def __init__(self, name: str) -> None:
+        """Name is that of the service, its schema and its role."""
+        self.name = name
+        self.registry = registry(metadata=MetaData(naming_convention=NAMING))
+        """Table models hang on it: `class Base(SQLModel, registry=database.registry)`."""
+        platform_tables(self.registry.metadata)
+        self.wakeups = Wakeups(name, self.connect)
+        self.subscribers: Callable[[str], tuple[str, ...]] = lambda _topic: ("*",)
+        """Who gets a topic's events: `*` is Kafka, else the services in this process."""
+        self._engine: AsyncEngine | None = None
+
+    @property
+    def metadata(self) -> MetaData:
+        """Every table of the schema."""
+        return self.registry.metadata
+
+    @property
+    def url(self) -> URL:
+        """Where the schema is."""
+        return make_url(settings().database_url_of(self.name))
+
+    def open(self) -> None:
+        """Make the pool. Connects at first use, so an unreachable database stops no start."""
+        self._engine = create_async_engine(
+            self.url.set(drivername="postgresql+asyncpg"),
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+            connect_args={"timeout": 5, "command_timeout": 60, "server_settings": self._server_settings()},
+        )
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._engine is not None:
+            await self._engine.dispose()
+            self._engine = None
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The pool.
+
+        Raises: RuntimeError before `open()`.
+        """
+        if self._engine is None:
+            message = f"the database of {self.name} is not open"
+            raise RuntimeError(message)
+        return self._engine
+
+    def _server_settings(self) -> dict[str, str]:
+        return {
+            "search_path": self.name,
+            "application_name": f"rounds-{self.name}",
+            "timezone": "UTC",
+            "jit": "off",
+            "idle_in_transaction_session_timeout": "60000",
+            "tcp_keepalives_idle": "5",
+            "tcp_keepalives_interval": "2",
+            "tcp_keepalives_count": "3",
+        }
+
+    async def connect(self) -> asyncpg.Connection[Any]:
+        """Open a connection outside the pool, for what must own one: advisory locks, LISTEN, COPY."""
+        return await asyncpg.connect(
+            self.url.set(drivername="postgresql").render_as_string(hide_password=False),
+            timeout=5,
+            command_timeout=60,
+            server_settings=self._server_settings(),
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Begin, and commit unless an error is raised; after the commit, wake whom `session.info["wake"]` names."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+            session.info["database"] = self
+            async with session.begin():
+                yield session
+            for channel in session.info.pop("wake", ()):
+                self.wakeups.ring(channel)
+
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """Give an endpoint its transaction: `Depends(database.session, scope="function")`.
+
+        With FastAPI's default scope the commit would come after the answer, and a commit that fails would be a 201.
+        """
+        async with self.transaction() as session:
+            yield session
+
+    async def reachable(self) -> bool:
+        """Whether a query gets an answer.
+
+        Raises: whatever the driver raises when it does not.
+        """
+        async with self.engine.connect() as connection:
+            return bool((await connection.execute(text("SELECT 1"))).scalar_one())
+
+
+def wake_after_commit(session: AsyncSession, channel: str) -> None:
+    """Ring a channel of the session's schema once the transaction has committed, in every process."""
+    session.info.setdefault("wake", set()).add(channel)

@@ -1,0 +1,287 @@
+"""Kafka: the relay that empties the outbox, the loop that feeds a consumer, the topics."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from contracts.cloudevents import Envelope
+from contracts.topics import TOPICS, Topic
+from kit.consume import Consumer, backoff
+from kit.db import Database
+from kit.errors import is_infrastructure
+from kit.leader import leader
+from kit.settings import settings
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000
+POLL_SECONDS = 0.25
+
+_UNPUBLISHED = """
+    SELECT id, event_id, topic, type, key, time, traceparent, value FROM outbox
+    WHERE published_at IS NULL AND subscriber = '*' ORDER BY id LIMIT $1
+"""
+
+
+_connection = {"state": "connecting"}
+
+
+def state() -> str:
+    """What the relays last saw of the broker: `connecting`, `connected` or `unreachable`."""
+    return _connection["state"]
+
+
+def topic_name(topic: str) -> str:
+    """A topic's name on the cluster."""
+    return settings().kafka_prefix + topic
+
+
+async def relay(database: Database) -> None:
+    """Publish the outbox of one schema, in order, for ever; one process at a time does it.
+
+    Rows are read as `published_at IS NULL ORDER BY id`: a cursor over ids would skip rows that commit late.
+    """
+    pauses = backoff()
+    while True:
+        try:
+            async with leader(database, "relay") as connection, _producer() as producer:
+                await _adopt_embedded_rows(connection)
+                with database.wakeups.bell("outbox") as bell:
+                    while True:
+                        bell.clear()
+                        if await _publish_batch(connection, database.name, producer) < BATCH:
+                            with suppress(TimeoutError):
+                                await asyncio.wait_for(bell.wait(), POLL_SECONDS)
+                        pauses = backoff()
+                        _connection["state"] = "connected"
+        except Exception as error:
+            _connection["state"] = "unreachable"
+            if not is_infrastructure(error):
+                log.exception("the relay of %s failed", database.name)
+            pause = next(pauses)
+            log.warning("the relay of %s starts anew in %.1f s: %s", database.name, pause, error)
+            await asyncio.sleep(pause)
+
+
+async def _adopt_embedded_rows(connection: asyncpg.Connection[Any]) -> None:
+    """Take over what one process left undelivered: Kafka hands it to every group, and inboxes know duplicates."""
+    await connection.execute("UPDATE outbox SET subscriber = '*' WHERE published_at IS NULL AND subscriber <> '*'")
+
+
+async def _publish_batch(connection: asyncpg.Connection[Any], schema: str, producer: AIOKafkaProducer) -> int:
+    """Send the oldest unpublished rows and mark those that the broker acknowledged; answers how many it sent.
+
+    Raises: KafkaError when one was not acknowledged; the producer must then start anew from the first unmarked row.
+    """
+    rows = await connection.fetch(_UNPUBLISHED, BATCH)
+    sent: list[tuple[int, asyncio.Future[Any]]] = []
+    failure: BaseException | None = None
+    try:
+        for row in rows:
+            envelope = envelope_of(row, schema)
+            headers = [(name, value.encode()) for name, value in envelope.headers().items()]
+            future = await producer.send(topic_name(row["topic"]), envelope.value, row["key"].encode(), headers=headers)
+            sent.append((row["id"], future))
+    except KafkaError as error:
+        failure = error
+    results = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
+    acknowledged = []
+    for (row_id, _), result in zip(sent, results, strict=True):
+        if isinstance(result, BaseException):
+            failure = failure or result
+        else:
+            acknowledged.append(row_id)
+    if acknowledged:
+        await connection.execute("UPDATE outbox SET published_at = clock_now() WHERE id = ANY($1)", acknowledged)
+    if failure is not None:
+        raise failure
+    return len(rows)
+
+
+def envelope_of(row: Any, schema: str) -> Envelope:  # noqa: ANN401 (a database row of either driver)
+    """The event of an outbox row."""
+    return Envelope(
+        id=row["event_id"],
+        type=row["type"],
+        topic=row["topic"],
+        key=row["key"],
+        source=f"/rounds/{schema}",
+        subject=row["key"],
+        time=row["time"],
+        traceparent=row["traceparent"],
+        value=row["value"],
+    )
+
+
+@asynccontextmanager
+async def _producer() -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings().kafka_bootstrap_servers,
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=2,
+        request_timeout_ms=10_000,
+        max_batch_size=256 * 1024,
+        max_request_size=1024 * 1024,
+    )
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        with suppress(KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(producer.stop(), 5)
+
+
+class _Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """The work in hand per partition; what another process takes over is let go of."""
+
+    def __init__(self) -> None:
+        self.work: dict[TopicPartition, asyncio.Task[None]] = {}
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        tasks = [task for partition in revoked if (task := self.work.pop(partition, None))]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Nothing to prepare: positions are the group's."""
+
+
+async def consume(consumer: Consumer, stopping: asyncio.Event) -> None:
+    """Feed a service's consumer from Kafka until `stopping` is set.
+
+    Each partition is worked on by a task of its own and paused meanwhile; polling goes on, so that a handler that
+    waits for its database does not lose the group's membership. Offsets are committed after the effects.
+    """
+    pauses = backoff()
+    while not stopping.is_set():
+        try:
+            await _consume_until_stopped(consumer, stopping)
+            pauses = backoff()
+        except Exception as error:
+            if not is_infrastructure(error):
+                log.exception("the consumer of %s failed", consumer.database.name)
+            pause = next(pauses)
+            log.warning("the consumer of %s joins anew in %.1f s: %s", consumer.database.name, pause, error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), pause)
+
+
+async def _consume_until_stopped(consumer: Consumer, stopping: asyncio.Event) -> None:
+    partitions = _Partitions()
+    kafka = AIOKafkaConsumer(
+        bootstrap_servers=settings().kafka_bootstrap_servers,
+        group_id=settings().kafka_prefix + f"rounds.{consumer.database.name}",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=15_000,
+        heartbeat_interval_ms=3_000,
+        max_poll_interval_ms=300_000,
+        fetch_max_wait_ms=500,
+    )
+    kafka.subscribe([topic_name(topic) for topic in consumer.handlers], listener=partitions)
+    await kafka.start()
+    try:
+        while not stopping.is_set():
+            for partition, records in (await kafka.getmany(timeout_ms=200, max_records=500)).items():
+                kafka.pause(partition)
+                partitions.work[partition] = asyncio.create_task(
+                    _work_off(kafka, consumer, partition, records, stopping)
+                )
+            for partition, task in list(partitions.work.items()):
+                if task.done():
+                    del partitions.work[partition]
+                    task.result()
+    finally:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*partitions.work.values(), return_exceptions=True), 10)
+        with suppress(KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(kafka.stop(), 5)
+
+
+async def _work_off(
+    kafka: AIOKafkaConsumer,
+    consumer: Consumer,
+    partition: TopicPartition,
+    records: list[ConsumerRecord[bytes, bytes]],
+    stopping: asyncio.Event,
+) -> None:
+    """Handle a partition's records in order, then commit the offset and let it be fetched again."""
+    done = None
+    try:
+        for record in records:
+            if stopping.is_set():
+                break
+            await consumer.handle(_envelope_of_record(record))
+            done = record.offset + 1
+    finally:
+        if done is not None:
+            await kafka.commit({partition: done})
+    kafka.resume(partition)
+
+
+def _envelope_of_record(record: ConsumerRecord[bytes, bytes]) -> Envelope:
+    """The event in a Kafka message; one without sound headers keeps a made-up id, and becomes a dead letter."""
+    topic = record.topic.removeprefix(settings().kafka_prefix)
+    key, value = (record.key or b"").decode(errors="replace"), record.value or b""
+    headers = {name: value.decode(errors="replace") for name, value in record.headers}
+    try:
+        return Envelope.from_headers(headers, topic=topic, key=key, value=value)
+    except ValueError:
+        log.warning("no CloudEvents headers at %s[%d]@%d", record.topic, record.partition, record.offset)
+        return Envelope(
+            id=uuid5(NAMESPACE_URL, f"{record.topic}/{record.partition}/{record.offset}"),
+            type="unknown",
+            topic=topic,
+            key=key,
+            source="unknown",
+            subject=key,
+            time=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            traceparent=None,
+            value=value if not value.startswith(b"{") else b"",
+        )
+
+
+def _topic_configs(topic: Topic) -> dict[str, str]:
+    if topic.retention is None:
+        return {"cleanup.policy": "compact"}
+    return {"cleanup.policy": "delete", "retention.ms": str(int(topic.retention.total_seconds() * 1000))}
+
+
+async def ensure_topics() -> list[str]:
+    """Create the topics that are missing; answers their names.
+
+    Raises: RuntimeError when one exists with another number of partitions: more would break the order of keys.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings().kafka_bootstrap_servers)
+    await admin.start()
+    try:
+        known = {found["topic"]: len(found["partitions"]) for found in await admin.describe_topics()}
+        missing = [topic for topic in TOPICS if topic_name(topic.name) not in known]
+        for topic in TOPICS:
+            if known.get(topic_name(topic.name), topic.partitions) != topic.partitions:
+                message = f"topic {topic_name(topic.name)} must have {topic.partitions} partitions"
+                raise RuntimeError(message)
+        brokers = len((await admin.describe_cluster())["brokers"])
+        for topic in missing:
+            new = NewTopic(
+                topic_name(topic.name),
+                topic.partitions,
+                min(topic.replication, brokers),
+                topic_configs=_topic_configs(topic),
+            )
+            with suppress(TopicAlreadyExistsError):
+                await admin.create_topics([new])
+        return [topic_name(topic.name) for topic in missing]
+    finally:
+        await admin.close()

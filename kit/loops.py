@@ -1,0 +1,99 @@
+"""Background loops: supervised, woken early when there is work, drained in order at shutdown."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from prometheus_client import Counter
+
+from kit.consume import backoff
+from kit.db import Database
+from kit.errors import is_infrastructure
+
+log = logging.getLogger(__name__)
+
+FAILURES = Counter("rounds_loop_failures", "Passes of a background loop that failed", ["service", "loop"])
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Work that is done again and again."""
+
+    step: Callable[[], Awaitable[float]]
+    """One pass; opens its own transactions, and answers the seconds to sleep before the next (0: at once)."""
+    wake: str | None = None
+    """A channel of the service's schema that ends the sleep early."""
+    drain: Callable[[], Awaitable[None]] | None = None
+    """At shutdown, after the last pass: finish or release what the passes have left in work."""
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return self.step.__name__
+
+
+async def run_loop(loop: Loop, database: Database, stopping: asyncio.Event) -> None:
+    """Pass after pass until `stopping` is set. A pass that fails is logged, counted, and tried again with backoff."""
+    pauses = backoff()
+    with database.wakeups.bell(loop.wake or "") as bell:
+        while not stopping.is_set():
+            bell.clear()
+            try:
+                pause = await loop.step()
+                pauses = backoff()
+            except Exception as error:
+                pause = next(pauses)
+                FAILURES.labels(database.name, loop.name).inc()
+                if is_infrastructure(error):
+                    log.warning("%s.%s pauses %.1f s: %s", database.name, loop.name, pause, error)
+                else:
+                    log.exception("%s.%s failed; next pass in %.1f s", database.name, loop.name, pause)
+            if pause > 0:
+                await _first_of(bell, stopping, pause)
+    if loop.drain is not None:
+        await loop.drain()
+
+
+async def _first_of(bell: asyncio.Event, stopping: asyncio.Event, seconds: float) -> None:
+    waiters = [asyncio.create_task(event.wait()) for event in (bell, stopping)]
+    try:
+        await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiter in waiters:
+            waiter.cancel()
+
+
+@dataclass
+class Supervisor:
+    """Holds the tasks of a process and knows whether one has died, which none may do before the shutdown."""
+
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def start(self, name: str, work: Awaitable[None]) -> None:
+        """Run the work as a task of this process."""
+        self.tasks[name] = asyncio.ensure_future(work)
+
+    def dead(self) -> list[str]:
+        """Names of tasks that ended although nobody stopped them."""
+        return [name for name, task in self.tasks.items() if task.done() and not self.stopping.is_set()]
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Let each task finish what it holds, then cancel the rest: endless ones, and those past the grace period."""
+        self.stopping.set()
+        graceful = [task for name, task in self.tasks.items() if not name.startswith("endless:")]
+        if graceful:
+            await asyncio.wait(graceful, timeout=grace_seconds)
+        for name, task in self.tasks.items():
+            if not task.done():
+                if task in graceful:
+                    log.warning("%s did not finish within %.0f s", name, grace_seconds)
+                task.cancel()
+        for name, task in self.tasks.items():
+            with suppress(asyncio.CancelledError):
+                try:
+                    await task
+                except Exception:
+                    log.exception("%s ended with an error", name)

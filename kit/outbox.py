@@ -1,0 +1,73 @@
+"""Stating a fact: the event becomes a row of the same transaction as the change it tells of."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+from uuid_utils.compat import uuid7
+
+from contracts.base import Event
+from kit.db import wake_after_commit
+from kit.errors import PayloadTooLarge
+from kit.telemetry import traceparent
+
+if TYPE_CHECKING:
+    from kit.db import Database
+
+MAX_VALUE_BYTES = 900 * 1024
+
+_INSERT = text("""
+    INSERT INTO outbox (event_id, topic, type, key, subscriber, traceparent, value)
+    SELECT event_id, topic, type, key, subscriber, :traceparent, value
+    FROM unnest(CAST(:event_ids AS uuid[]), CAST(:topics AS text[]), CAST(:types AS text[]), CAST(:keys AS text[]),
+                CAST(:subscribers AS text[]), CAST(:values AS bytea[]))
+         WITH ORDINALITY AS event (event_id, topic, type, key, subscriber, value, position)
+    ORDER BY position
+""")
+
+
+async def publish(session: AsyncSession, *events: Event) -> list[UUID]:
+    """Write the events into the outbox of the session's schema, in the order given; answers their ids.
+
+    The session is flushed first: SQLAlchemy would otherwise send the change after the event that tells of it. Lock
+    the changed row (and count its revision under the lock) before calling this, or events of one key may be stated
+    out of order.
+
+    Raises: PayloadTooLarge when an event is larger than 900 KiB.
+    """
+    await session.flush()
+    database: Database = session.info["database"]
+    ids = [uuid7() for _ in events]
+    rows = [
+        (id_, event, subscriber, value)
+        for id_, event, value in zip(ids, events, values_of(events), strict=True)
+        for subscriber in database.subscribers(event.topic)
+    ]
+    if rows:
+        await session.execute(
+            _INSERT,
+            {
+                "traceparent": traceparent.get(),
+                "event_ids": [id_ for id_, *_ in rows],
+                "topics": [event.topic for _, event, *_ in rows],
+                "types": [event.event_type() for _, event, *_ in rows],
+                "keys": [event.key for _, event, *_ in rows],
+                "subscribers": [subscriber for *_, subscriber, _ in rows],
+                "values": [value for *_, value in rows],
+            },
+        )
+        wake_after_commit(session, "outbox")
+    return ids
+
+
+def values_of(events: Sequence[Event]) -> list[bytes]:
+    """The events' JSON bodies.
+
+    Raises: PayloadTooLarge when one is larger than 900 KiB.
+    """
+    values = [event.model_dump_json().encode() for event in events]
+    if any(len(value) > MAX_VALUE_BYTES for value in values):
+        raise PayloadTooLarge
+    return values

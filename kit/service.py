@@ -1,0 +1,174 @@
+"""What a service is, and the application that runs one of them or all five in one process."""
+
+import itertools
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from sqlalchemy import text
+
+from contracts.topics import TOPICS
+from kit import kafka
+from kit.consume import Consumer
+from kit.db import Database
+from kit.dispatch import dispatch
+from kit.errors import is_infrastructure
+from kit.http import Edge, add_error_handlers
+from kit.loops import Loop, Supervisor, run_loop
+from kit.migrate import pending
+from kit.partitions import keep_daily_partitions
+from kit.settings import SERVICES, settings
+
+log = logging.getLogger(__name__)
+
+INBOX_KEPT_DAYS = 30
+OUTBOX_KEPT_DAYS = 7
+PURGED_AT_ONCE = 5000
+HOUR = 3600.0
+_PURGE = text("""
+    DELETE FROM outbox WHERE id IN (
+        SELECT id FROM outbox WHERE published_at < clock_now() - make_interval(days => :days) LIMIT :limit)
+    RETURNING 1
+""")
+OUTBOX_AGE = Gauge("rounds_outbox_oldest_seconds", "Age of the oldest unpublished event", ["service"])
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service's table of contents: everything that it is made of."""
+
+    name: str
+    database: Database
+    migrations: ModuleType
+    routers: Sequence[APIRouter]
+    consumer: Consumer
+    loops: Sequence[Loop] = ()
+    on_start: Sequence[Any] = ()
+    """Coroutine functions run once before the loops, each free to open transactions."""
+
+
+def create_app(services: Sequence[Service]) -> FastAPI:
+    """The application of one service, or of several in one process.
+
+    Raises: RuntimeError when there is no Kafka and not all five services are here.
+    """
+    if settings().embedded and {service.name for service in services} != set(SERVICES):
+        message = "without ROUNDS_KAFKA_BOOTSTRAP_SERVERS all five services must run in one process (`rounds up`)"
+        raise RuntimeError(message)
+    supervisor = Supervisor()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for service in services:
+                service.database.open()
+                stack.push_async_callback(service.database.close)
+            supervisor.stopping.clear()
+            stack.push_async_callback(supervisor.stop, settings().grace_seconds)
+            await _start(services, supervisor)
+            yield
+
+    app = FastAPI(title="Rounds", version="1", lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)
+    app.add_middleware(Edge)
+    add_error_handlers(app)
+    for service in services:
+        for router in service.routers:
+            app.include_router(router)
+    app.include_router(_platform_endpoints(services, supervisor))
+    return app
+
+
+async def _start(services: Sequence[Service], supervisor: Supervisor) -> None:
+    for service in services:
+        service.database.subscribers = _subscribers if settings().embedded else lambda _topic: ("*",)
+        supervisor.start(f"endless:{service.name}.wake", service.database.wakeups.run())
+    for service in services:
+        for prepare in service.on_start:
+            await prepare()
+    for service in services:
+        for loop in [*service.loops, Loop(_maintenance(service.database))]:
+            supervisor.start(f"{service.name}.{loop.name}", run_loop(loop, service.database, supervisor.stopping))
+    if settings().embedded:
+        for publisher, subscriber in itertools.product(services, services):
+            topics = {topic.name for topic in TOPICS if topic.producer == publisher.name}
+            if topics & subscriber.consumer.handlers.keys():
+                work = dispatch(publisher.database, subscriber.consumer, supervisor.stopping)
+                supervisor.start(f"{publisher.name}.to.{subscriber.name}", work)
+        return
+    for service in services:
+        supervisor.start(f"endless:{service.name}.relay", kafka.relay(service.database))
+        supervisor.start(f"{service.name}.consume", kafka.consume(service.consumer, supervisor.stopping))
+
+
+def _subscribers(topic: str) -> tuple[str, ...]:
+    return next(found.consumers for found in TOPICS if found.name == topic)
+
+
+def _maintenance(database: Database) -> Any:  # noqa: ANN401 (a loop's step)
+    async def maintenance() -> float:
+        """Make and drop the inbox's partitions, purge published events."""
+        async with database.transaction() as session:
+            await keep_daily_partitions(session, "inbox", ahead_days=3, keep_days=INBOX_KEPT_DAYS)
+        while True:
+            async with database.transaction() as session:
+                purged = await session.execute(_PURGE, {"days": OUTBOX_KEPT_DAYS, "limit": PURGED_AT_ONCE})
+            if len(purged.all()) < PURGED_AT_ONCE:
+                return HOUR
+
+    return maintenance
+
+
+def _platform_endpoints(services: Sequence[Service], supervisor: Supervisor) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    async def healthz() -> JSONResponse:
+        """Whether the process works: its loop answers and no supervised task has died."""
+        dead = supervisor.dead()
+        return JSONResponse({"status": "dead" if dead else "ok", "dead": dead}, status_code=503 if dead else 200)
+
+    @router.get("/readyz")
+    async def readyz() -> JSONResponse:
+        """Whether requests can be served: databases reachable, migrations at head. The broker is no condition."""
+        states = {service.name: await _readiness(service) for service in services}
+        ready = all(state == "ready" for state in states.values()) and not supervisor.stopping.is_set()
+        body = {"status": "ready" if ready else "not_ready", "services": states, "broker": _broker_state()}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        """Prometheus metrics of this process."""
+        for service in services:
+            try:
+                OUTBOX_AGE.labels(service.name).set(await _outbox_age(service.database))
+            except Exception as error:
+                if not is_infrastructure(error):
+                    raise
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _readiness(service: Service) -> str:
+    try:
+        return "migrations_pending" if await pending(service.database, service.migrations) else "ready"
+    except Exception as error:
+        if not is_infrastructure(error):
+            raise
+        return "database_unreachable"
+
+
+def _broker_state() -> str:
+    return "embedded" if settings().embedded else kafka.state()
+
+
+async def _outbox_age(database: Database) -> float:
+    oldest = text("SELECT extract(epoch FROM clock_now() - min(time)) FROM outbox WHERE published_at IS NULL")
+    async with database.transaction() as session:
+        return float((await session.execute(oldest)).scalar_one() or 0)
