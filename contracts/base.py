@@ -75,6 +75,5 @@ class StateEvent(Event):
         state: dict[str, Any] = {name: value for name, value in self if name not in kept}
         left = sorted(name for name, value in state.items() if value is not None)
         if self.deleted and left:
-            message = f"a deleted object still carries {', '.join(left)}"
-            raise ValueError(message)
+            raise ValueError(f"a deleted object still carries {', '.join(left)}")
         return self

@@ -59,14 +59,11 @@ class Envelope:
             event_id, time = UUID(headers["ce_id"]), datetime.fromisoformat(headers["ce_time"])
             event_type, source, subject = headers["ce_type"], headers["ce_source"], headers["ce_subject"]
         except KeyError as missing:
-            message = f"header {missing} is missing"
-            raise ValueError(message) from None
+            raise ValueError(f"header {missing} is missing") from None
         if specversion != "1.0" or content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
-            message = f"no CloudEvent 1.0 in JSON: ce_specversion {specversion}, content-type {content_type}"
-            raise ValueError(message)
+            raise ValueError(f"no CloudEvent 1.0 in JSON: ce_specversion {specversion}, content-type {content_type}")
         if time.tzinfo is None:
-            message = f"ce_time {headers['ce_time']} has no offset"
-            raise ValueError(message)
+            raise ValueError(f"ce_time {headers['ce_time']} has no offset")
         return cls(
             id=event_id,
             type=event_type,

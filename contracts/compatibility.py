@@ -102,17 +102,22 @@ def _git(*arguments: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Name every break against a published set; the exit status is 1 where there is any."""
+    """Name every break against a published set; the exit status is 1 where there is any, 2 where no set is found."""
     parser = argparse.ArgumentParser(prog="python -m contracts.compatibility", description=__doc__)
     parser.add_argument("--against", help="git revision or directory of schemas; default: the newest tag v*")
     against = parser.parse_args(arguments).against or newest_release()
     if against is None:
         sys.stdout.write("no release yet: nothing is published that could break\n")
         return 0
-    present = published(str(SCHEMAS))
+    try:
+        before, present = published(against), published(str(SCHEMAS))
+    except subprocess.CalledProcessError as failed:
+        parser.error(f"git cannot read {against}: {failed}")
+    if not before:
+        parser.error(f"no event schema is published at {against}")
     found = [
         f"{name} {broken}"
-        for name, old in sorted(published(against).items())
+        for name, old in sorted(before.items())
         for broken in (breaks(old, present[name]) if name in present else ["$: is gone"])
     ]
     sys.stdout.writelines(f"{line}\n" for line in found)

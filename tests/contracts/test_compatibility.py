@@ -93,5 +93,12 @@ def test_a_published_directory_is_compared_file_by_file(tmp_path: Path, capsys: 
     ]
 
 
+@pytest.mark.parametrize("against", ["no-such-revision", str(SCHEMAS.parent)])
+def test_a_place_where_nothing_is_published_is_no_success(against: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--against", against])
+    assert ended.value.code == 2
+
+
 def test_the_schemas_of_a_git_revision_are_found() -> None:
     assert "task.due.v1.json" in published("HEAD")
