@@ -21,8 +21,8 @@ async def leader(database: Database, role: str) -> AsyncIterator[asyncpg.Connect
     connection = await database.connect()
     try:
         lock = "SELECT pg_try_advisory_lock(hashtext($1))"
-        while not await connection.fetchval(lock, f"{database.name}.{role}"):
-            await asyncio.sleep(TRY_EVERY_SECONDS)  # noqa: ASYNC110 (another process holds the lock)
+        while not await connection.fetchval(lock, f"{database.name}.{role}"):  # noqa: ASYNC110 (a lock elsewhere)
+            await asyncio.sleep(TRY_EVERY_SECONDS)
         yield connection
     finally:
         connection.terminate()
