@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import orjson
 from fastapi import Depends, Request
 from sqlalchemy import (
     ARRAY,
@@ -299,7 +300,7 @@ class Authenticator:
                 self._denied[sha256][1], **{k: v for k, v in (answer or {}).items() if k != "reason"}
             )
         async with self.database.transaction() as session:
-            await keep_user(session, UserChanged.model_validate(answer["user"]))
+            await keep_user(session, UserChanged.model_validate_json(orjson.dumps(answer["user"])))
 
     async def _confirm(self, sha256: str) -> None:
         try:
