@@ -69,7 +69,7 @@ class Broker:
         """Start the process without waiting for it to be ready."""
         self._log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
+            self.process = subprocess.Popen(
                 java_command(self.data_dir, quick=True),
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -151,7 +151,7 @@ def prepare(data_dir: Path, port: int, advertised_port: int) -> None:
     if not (log_dir / "meta.properties").exists():
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [*java(quick=True), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def download_jars() -> None:
@@ -166,7 +166,7 @@ def download_jars() -> None:
     with tempfile.TemporaryDirectory(dir=JARS.parent) as scratch:
         target = Path(scratch) / "jars"
         goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"]
-        subprocess.run([maven, "-q", "-B", "-f", str(HERE / "pom.xml"), *goal], check=True)  # noqa: S603 - our own command
+        subprocess.run([maven, "-q", "-B", "-f", str(HERE / "pom.xml"), *goal], check=True)
         try:
             target.rename(JARS)
         except OSError:

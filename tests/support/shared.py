@@ -43,7 +43,7 @@ def shared_server(
             os.mkfifo(fifo)
             lifeline = os.open(fifo, os.O_RDWR)
             port = free_port()
-            subprocess.Popen(  # noqa: S603 - our own command
+            subprocess.Popen(
                 [sys.executable, "-m", "tests.support.shared", name, str(folder), *command(folder / "data", port)],
                 start_new_session=True,
                 cwd=Path(__file__).parents[2],
@@ -59,7 +59,7 @@ def shared_server(
 def guard(name: str, folder: Path, command: Sequence[str]) -> None:
     """Run the command until nobody holds the FIFO, stop it, delete its folder."""
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 - our own command
+        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     with (folder / "users").open("rb") as users:
         users.read()
     server.send_signal(STOP_SIGNALS[name])

@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 @overload
-async def until(condition: Callable[[], Awaitable[T]], timeout: float = 10, every: float = 0.02) -> T: ...
+async def until(condition: Callable[[], Awaitable[T]], timeout: float = 10, every: float = 0.02) -> T: ...  # noqa: ASYNC109
 
 
 @overload
-async def until(condition: Callable[[], T], timeout: float = 10, every: float = 0.02) -> T: ...
+async def until(condition: Callable[[], T], timeout: float = 10, every: float = 0.02) -> T: ...  # noqa: ASYNC109
 
 
 async def until(
