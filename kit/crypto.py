@@ -1,0 +1,102 @@
+"""Secrets at rest: AES-256-GCM under `ROUNDS_ENCRYPTION_KEYS`, bound to the environment and the name they belong to.
+
+An encrypted secret is a text, `<key id>:<base64 of nonce and ciphertext>`. Moved to another environment or another
+name it no longer decrypts.
+"""
+
+import base64
+import binascii
+import os
+import re
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kit.settings import settings
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+_FORM = "ROUNDS_ENCRYPTION_KEYS must be `k2:<base64 of 32 bytes>,k1:…`, the encrypting key first"
+
+
+class EncryptionKeysInvalid(RuntimeError):
+    """`ROUNDS_ENCRYPTION_KEYS` is missing or malformed."""
+
+
+class DecryptionFailed(Exception):
+    """A secret was encrypted under a key that is not here, for another environment or name, or was changed since."""
+
+
+def new_key() -> str:
+    """A fresh key as it stands in `ROUNDS_ENCRYPTION_KEYS` behind its id."""
+    return base64.b64encode(os.urandom(KEY_BYTES)).decode()
+
+
+def key_ids() -> list[str]:
+    """Ids of the keys in force; the first one encrypts.
+
+    Raises: EncryptionKeysInvalid.
+    """
+    return list(_keys())
+
+
+async def check_keys() -> None:
+    """Refuse to start without usable keys.
+
+    Raises: EncryptionKeysInvalid.
+    """
+    key_ids()
+
+
+def encrypt(name: str, environment_id: int, plain: str) -> str:
+    """The secret `name` of an environment under the first key.
+
+    Raises: EncryptionKeysInvalid.
+    """
+    key_id, key = next(iter(_keys().items()))
+    nonce = os.urandom(NONCE_BYTES)
+    sealed = nonce + key.encrypt(nonce, plain.encode(), _associated(name, environment_id))
+    return f"{key_id}:{base64.b64encode(sealed).decode()}"
+
+
+def decrypt(name: str, environment_id: int, encrypted: str) -> str:
+    """The secret in the clear.
+
+    Raises: DecryptionFailed, EncryptionKeysInvalid.
+    """
+    key_id, _, text = encrypted.partition(":")
+    key = _keys().get(key_id)
+    if key is None:
+        raise DecryptionFailed(f"secret {name} of environment {environment_id}: no key {key_id} here")
+    try:
+        sealed = base64.b64decode(text, validate=True)
+        return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _associated(name, environment_id)).decode()
+    except (InvalidTag, binascii.Error, ValueError) as error:
+        raise DecryptionFailed(f"secret {name} of environment {environment_id} does not decrypt") from error
+
+
+def _associated(name: str, environment_id: int) -> bytes:
+    return f"{environment_id}:{name}".encode()
+
+
+def _keys() -> dict[str, AESGCM]:
+    given = settings().encryption_keys
+    if given is None:
+        raise EncryptionKeysInvalid(f"{_FORM}; it is not set")
+    return _parse(given.get_secret_value())
+
+
+@lru_cache(8)
+def _parse(text: str) -> dict[str, AESGCM]:
+    keys: dict[str, AESGCM] = {}
+    for number, entry in enumerate(text.split(","), start=1):
+        key_id, _, encoded = entry.strip().partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key_id) or len(key) != KEY_BYTES or key_id in keys:
+            raise EncryptionKeysInvalid(f"{_FORM}; entry {number} is not of that form")
+        keys[key_id] = AESGCM(key)
+    return keys
