@@ -68,7 +68,7 @@ class Variables(Mapping[str, JsonValue]):
         step: str,
         functions: Functions | None = None,
     ) -> "Variables":
-        """Make the variables inside a call: the caller's, over the called case's own, and over both what the call gives.
+        """Make the variables inside a call: the caller's over the called case's own, and on top what the call gives.
 
         `given` is rendered with the caller's values. Raises UndefinedVariable, TemplateError.
         """
