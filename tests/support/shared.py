@@ -19,6 +19,8 @@ from filelock import FileLock
 
 from deploy.kafka.broker import free_port
 
+GUARDIANS: "list[subprocess.Popen[bytes]]" = []
+"""Held as long as this process lives: they outlive it, and a Popen let go of while its process runs is a warning."""
 STOP_SIGNALS = {"postgres": signal.SIGINT, "kafka": signal.SIGTERM}
 
 
@@ -43,11 +45,12 @@ def shared_server(
             os.mkfifo(fifo)
             lifeline = os.open(fifo, os.O_RDWR)
             port = free_port()
-            subprocess.Popen(
+            guardian = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.shared", name, str(folder), *command(folder / "data", port)],
                 start_new_session=True,
                 cwd=Path(__file__).parents[2],
             )
+            GUARDIANS.append(guardian)
             wait_ready(port, folder / "log")
             record.write_text(json.dumps([port, fifo]))
     try:
