@@ -1,0 +1,128 @@
+"""The outside world: the mail server, and auth."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import aiosmtplib
+
+from kit.peers import ask
+from kit.settings import settings
+from services.notifier.rules.telling import Later, Outcome, Refused, Sent
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_SECONDS = 10
+REPLY_TIMEOUT_SECONDS = 60
+PERMANENT = 500
+
+
+async def users(ids: list[int]) -> list[dict[str, Any]]:
+    """The whole state of users, from auth. Raises: DependencyUnavailable."""
+    answer = await ask("auth", "users:lookup", {"ids": ids})
+    return list((answer or {}).get("users", []))
+
+
+def public_host() -> str:
+    """The host in `ROUNDS_PUBLIC_URL`, which stands in Message-IDs."""
+    return urlsplit(settings().public_url).hostname or "localhost"
+
+
+def mail_file(delivery_id: UUID) -> Path:
+    """Where a mail lies when no mail server is configured."""
+    return settings().data_dir / "mail" / f"{delivery_id}.eml"
+
+
+class MailCarrier:
+    """Hands mails to the server of `ROUNDS_SMTP_URL`, all over one connection; without one, writes them to files.
+
+    `smtp://` speaks plainly, `smtp+starttls://` and `smtps://` encrypt; user and password stand in the address.
+    """
+
+    def __init__(self) -> None:
+        """Connects at the first mail."""
+        url = settings().smtp_url
+        self._smtp = None if url is None else _connection(url.get_secret_value())
+        self._down: str | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._smtp is not None and self._smtp.is_connected:
+            with suppress(aiosmtplib.SMTPException):
+                await self._smtp.quit(timeout=CONNECT_TIMEOUT_SECONDS)
+            self._smtp.close()
+
+    async def send(self, delivery_id: UUID, message: EmailMessage, recipient: str) -> Outcome:
+        """Hand one mail over.
+
+        Only what the server says for good about this recipient or this message is final. A server that cannot be
+        reached, refuses the log-in or the sender, is a fault of the settings: it is tried again, once per batch.
+        """
+        if self._smtp is None:
+            await asyncio.to_thread(_store, mail_file(delivery_id), message.as_bytes())
+            return Sent("file")
+        if self._down is None and not self._smtp.is_connected:
+            self._down = await _connect(self._smtp)
+        if self._down is not None:
+            return Later(self._down)
+        try:
+            await self._smtp.send_message(message, recipients=[recipient])
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            refusal = error.recipients[0]
+            return _judged(refusal.code, refusal.message)
+        except aiosmtplib.SMTPDataError as error:
+            return _judged(error.code, error.message)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            self._smtp.close()
+            return Later(_said(error))
+        return Sent("smtp")
+
+
+def _connection(url: str) -> aiosmtplib.SMTP:
+    address = urlsplit(url)
+    ports = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+    return aiosmtplib.SMTP(
+        hostname=address.hostname,
+        port=address.port or ports[address.scheme],
+        username=unquote(address.username) if address.username else None,
+        password=unquote(address.password) if address.password else None,
+        use_tls=address.scheme == "smtps",
+        start_tls=address.scheme == "smtp+starttls",
+        timeout=REPLY_TIMEOUT_SECONDS,
+        local_hostname=public_host(),
+    )
+
+
+async def _connect(smtp: aiosmtplib.SMTP) -> str | None:
+    """Connect and log in; answers what went wrong."""
+    try:
+        await smtp.connect(timeout=CONNECT_TIMEOUT_SECONDS)
+    except (aiosmtplib.SMTPException, OSError) as error:
+        smtp.close()
+        return _said(error)
+    return None
+
+
+def _judged(code: int, message: str) -> Outcome:
+    said = f"{code} {message}"[:500]
+    return Refused(said) if code >= PERMANENT else Later(said)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return f"{error.code} {error.message}"[:500]
+    return (str(error) or type(error).__name__)[:500]
+
+
+def _store(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)

@@ -1,0 +1,78 @@
+"""What the notifier does on its own: send what is queued, and take back what a lost worker held."""
+
+from collections.abc import Sequence
+
+from kit.errors import DependencyUnavailable
+from services.notifier import clients
+from services.notifier.db import database
+from services.notifier.models import Delivery
+from services.notifier.rules.mail import compose, render
+from services.notifier.rules.telling import Later, Outcome, Refused
+from services.notifier.settings import notifier_settings
+from services.notifier.usecases import deliveries
+
+MAILS_AT_ONCE = 20
+"""Mails that go over one connection before the next claim."""
+LONGEST_SLEEP_SECONDS = 5.0
+REAP_EVERY_SECONDS = 10.0
+
+
+async def send_mails() -> float:
+    """Claim mails that are due and hand them to the mail server, with no transaction open while it answers."""
+    async with database.transaction() as session:
+        claimed = await deliveries.claim(session, mail=True, limit=MAILS_AT_ONCE)
+    if not claimed:
+        return await _seconds_to_sleep(mail=True)
+    unanswered = await _learn_recipients(claimed)
+    async with database.transaction() as session:
+        parcels = await deliveries.pack(session, claimed)
+    async with clients.MailCarrier() as carrier:
+        for position, parcel in enumerate(parcels):
+            async with database.transaction() as session:
+                held = await deliveries.renew(session, claimed[position:])
+            if parcel.delivery.id not in held:
+                continue
+            outcome = await _send_mail(carrier, parcel, unanswered)
+            async with database.transaction() as session:
+                await deliveries.finish(session, parcel.delivery, outcome)
+    return 0
+
+
+async def _learn_recipients(claimed: Sequence[Delivery]) -> str | None:
+    """Ask auth about recipients whom the replica does not know; answers why auth could not tell."""
+    async with database.transaction() as session:
+        unknown = await deliveries.unknown_recipients(session, claimed)
+    if not unknown:
+        return None
+    try:
+        found = await clients.users(unknown)
+    except DependencyUnavailable as error:
+        return str(error)
+    async with database.transaction() as session:
+        await deliveries.learn_users(session, found, claimed)
+    return None
+
+
+async def _send_mail(carrier: clients.MailCarrier, parcel: deliveries.Parcel, unanswered: str | None) -> Outcome:
+    user = parcel.user
+    if user is None:
+        return Later(unanswered) if unanswered else Refused("unknown_user")
+    if user.deleted or not user.is_active or not user.email:
+        return Refused("deleted" if user.deleted else "disabled" if not user.is_active else "no_address")
+    host = clients.public_host()
+    sender = notifier_settings().sender or f"rounds@{host}"
+    message = compose(parcel.delivery.id, render(parcel.letter), parcel.letter, sender, user.email, host)
+    return await carrier.send(parcel.delivery.id, message, user.email)
+
+
+async def _seconds_to_sleep(*, mail: bool) -> float:
+    async with database.transaction() as session:
+        seconds = await deliveries.seconds_to_next(session, mail=mail)
+    return LONGEST_SLEEP_SECONDS if seconds is None else min(LONGEST_SLEEP_SECONDS, seconds + 0.001)
+
+
+async def reap_deliveries() -> float:
+    """Queue again what was claimed by a worker that is gone."""
+    async with database.transaction() as session:
+        await deliveries.reap(session)
+    return REAP_EVERY_SECONDS

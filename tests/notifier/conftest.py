@@ -1,0 +1,273 @@
+"""The notifier alone: its schema in a real PostgreSQL, its API behind a socket, its loops, a mail server."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from contracts.auth import Credential, NotifySettings, UserChanged, UserSettings
+from contracts.base import Event
+from contracts.catalog import ProjectChanged
+from contracts.cloudevents import Envelope
+from contracts.executor import CaseOutcome, RunCompleted
+from kit import clock
+from kit.http import Edge, add_error_handlers
+from kit.loops import Supervisor, run_loop
+from kit.migrate import create_roles_and_schemas, upgrade
+from kit.settings import SERVICES, settings
+from services.notifier.main import service
+from services.notifier.settings import notifier_settings
+from tests.support.postgres import Postgres
+from tests.support.smtp import SmtpServer
+from tests.support.wait import until
+
+database = service.database
+
+
+@pytest.fixture(scope="session")
+def schema(postgres: Postgres, worker_id: str) -> str:
+    """The address of a database with the notifier's schema at head."""
+    name = f"notifier_{worker_id}"
+    url = postgres.url(name)
+
+    async def make() -> None:
+        await postgres.drop_database(name)
+        await postgres.execute(f'CREATE DATABASE "{name}"')
+        with pytest.MonkeyPatch.context() as patch:
+            for each in SERVICES:
+                patch.setenv(f"ROUNDS_{each.upper()}_DATABASE_URL", url.replace("postgres@", f"{each}@"))
+            settings.cache_clear()
+            await create_roles_and_schemas(url)
+            await upgrade(database, service.migrations)
+        settings.cache_clear()
+
+    asyncio.run(make())
+    return url.replace("postgres@", "notifier@")
+
+
+@dataclass
+class Notifier:
+    """The service under test."""
+
+    url: str
+    supervisor: Supervisor = field(default_factory=Supervisor)
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    async def deliver(self, event: Event, id_: UUID | None = None) -> bool:
+        """Hand an event over as a broker would; answers False for a duplicate."""
+        envelope = Envelope(
+            id=id_ or uuid7(),
+            type=event.event_type(),
+            topic=event.topic,
+            key=event.key,
+            source="/rounds/tests",
+            subject=event.key,
+            time=datetime.now(UTC),
+            traceparent=None,
+            value=event.model_dump_json().encode(),
+        )
+        return await service.consumer.deliver(envelope)
+
+    async def user(self, id_: int, **changes: Any) -> httpx.AsyncClient:
+        """Make a user known; answers a client that is logged in as that user."""
+        token = f"rnd_{id_}"
+        await self.deliver(user_changed(id_, token, **changes))
+        self.clients.append(httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Token {token}"}))
+        return self.clients[-1]
+
+    def start(self) -> None:
+        """Start the loops."""
+        for loop in service.loops:
+            self.supervisor.start(loop.name, run_loop(loop, database, self.supervisor.stopping))
+
+    async def move_clock(self, offset: timedelta) -> None:
+        """Let the clock run ahead by this much, and wake whoever waits."""
+        async with database.transaction() as session:
+            await clock.move(session, offset)
+        database.wakeups.ring("delivery")
+
+    async def rows(self, query: str) -> list[dict[str, Any]]:
+        """What is stored."""
+        async with database.transaction() as session:
+            return [dict(row) for row in (await session.execute(text(query))).mappings()]
+
+    async def statuses(self) -> dict[int, str]:
+        """Status of each mail by its owner."""
+        return {row["recipient"]: row["status"] for row in await self.rows("SELECT recipient, status FROM delivery")}
+
+    async def settled(self) -> dict[int, str]:
+        """Wait until no delivery is in work; answers the statuses."""
+
+        async def done() -> bool:
+            return not await self.rows("SELECT id FROM delivery WHERE status IN ('queued', 'sending')")
+
+        await until(done)
+        return await self.statuses()
+
+
+@pytest.fixture
+def configured(schema: str, monkeypatch: pytest.MonkeyPatch, environment: None) -> Iterator[pytest.MonkeyPatch]:
+    """Settings of a notifier without a mail server."""
+    monkeypatch.setenv("ROUNDS_NOTIFIER_DATABASE_URL", schema)
+    monkeypatch.setenv("ROUNDS_PUBLIC_URL", "https://rounds.example.test")
+    settings.cache_clear()
+    notifier_settings.cache_clear()
+    yield monkeypatch
+    notifier_settings.cache_clear()
+
+
+@pytest.fixture
+async def notifier(configured: pytest.MonkeyPatch) -> AsyncIterator[Notifier]:
+    """The notifier without a mail server; its loops stand still until `start()`."""
+    async with running() as found:
+        yield found
+
+
+@pytest.fixture
+async def mailing(configured: pytest.MonkeyPatch, smtp: SmtpServer) -> AsyncIterator[Notifier]:
+    """The notifier at work, with a mail server."""
+    configured.setenv("ROUNDS_SMTP_URL", smtp.url)
+    settings.cache_clear()
+    async with running() as found:
+        found.start()
+        yield found
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Notifier]:
+    app = FastAPI(redirect_slashes=False)
+    app.add_middleware(Edge)
+    add_error_handlers(app)
+    for router in service.routers:
+        app.include_router(router)
+    database.open()
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+    serving = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    found = Notifier(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
+    try:
+        yield found
+    finally:
+        await found.supervisor.stop(grace_seconds=5)
+        for client in found.clients:
+            await client.aclose()
+        server.should_exit = True
+        await serving
+        async with database.transaction() as session:
+            for table in reversed(database.metadata.sorted_tables):
+                if table.name != "clock_offset":
+                    await session.execute(table.delete())
+            await clock.move(session, timedelta())
+        await database.close()
+
+
+def user_changed(id_: int, token: str = "rnd_x", **changes: Any) -> UserChanged:
+    credential = Credential(
+        kind="session",
+        sha256=hashlib.sha256(token.encode()).hexdigest(),
+        scopes=["read", "run", "write"],
+        expires_at=datetime.now(UTC) + timedelta(days=30),
+    )
+    language, email_wanted = changes.pop("language", "zh"), changes.pop("email_wanted", True)
+    state: dict[str, Any] = {
+        "id": id_,
+        "username": f"user{id_}",
+        "real_name": f"User {id_}",
+        "email": f"user{id_}@example.test",
+        "is_active": True,
+        "is_superuser": False,
+        "must_change_password": False,
+        "project_ids": [],
+        "settings": UserSettings(
+            environments={},
+            failed_stop=True,
+            only_failed_log=False,
+            language=language,
+            notify=NotifySettings(email=email_wanted),
+        ),
+        "credentials": [credential],
+        "revision": 1,
+        "deleted": False,
+    }
+    return UserChanged(**state | changes)
+
+
+def project_changed(id_: int, name: str = "项目A", **changes: Any) -> ProjectChanged:
+    state: dict[str, Any] = {
+        "id": id_,
+        "name": name,
+        "description": "",
+        "variables": {},
+        "egress_allow": [],
+        "default_environment_id": None,
+        "revision": 1,
+        "deleted": False,
+    }
+    return ProjectChanged(**state | changes)
+
+
+def case(id_: int, status: str = "passed", **changes: Any) -> CaseOutcome:
+    passed = 5 if status == "passed" else 4
+    state: dict[str, Any] = {
+        "case_id": id_,
+        "name": f"用例{id_}",
+        "project_id": 7,
+        "status": status,
+        "failure_class": "assertion" if status == "failed" else None,
+        "flaky": False,
+        "starts": 1,
+        "steps_total": 5,
+        "steps_passed": passed,
+        "steps_failed": 5 - passed,
+        "steps_error": 0,
+        "steps_skipped": 0,
+        "pass_rate": passed * 20.0,
+        "duration_ms": 812,
+    }
+    return CaseOutcome(**state | changes)
+
+
+def run_completed(cases: list[CaseOutcome] | None = None, **changes: Any) -> RunCompleted:
+    """A final run of task 1 of the owners 1 and 2; it failed if one of its cases did."""
+    cases = [case(22)] if cases is None else cases
+    counts = {word: sum(each.status == word for each in cases) for word in ("passed", "failed", "error", "skipped")}
+    run_id = changes.pop("run_id", None) or uuid7()
+    finished_at = changes.pop("finished_at", datetime.now(UTC))
+    status = "error" if counts["error"] else "failed" if counts["failed"] else "passed"
+    judged = len(cases) - counts["skipped"]
+    state: dict[str, Any] = {
+        "run_id": run_id,
+        "task_id": 1,
+        "task_name": "每日巡检",
+        "trigger": "schedule",
+        "attempt": 1,
+        "max_attempts": 1,
+        "final": True,
+        "status": status,
+        "reason": None,
+        "previous_status": None,
+        "notify": "always",
+        "owner_ids": [1, 2],
+        "project_ids": [7],
+        "cases_total": len(cases),
+        **{f"cases_{word}": count for word, count in counts.items()},
+        "pass_rate": counts["passed"] * 100 // judged * 1.0 if judged else None,
+        "step_pass_rate": 90.0,
+        "cases": cases,
+        "due_at": finished_at - timedelta(seconds=6),
+        "started_at": finished_at - timedelta(seconds=5.2),
+        "finished_at": finished_at,
+        "report_path": f"/console/runs/{run_id}",
+    }
+    return RunCompleted(**state | changes)
