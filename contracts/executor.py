@@ -15,6 +15,21 @@ FailureClass = Literal[
 """Why a case did not pass: the first two are failures, the others errors; `platform` is never the case's fault."""
 
 
+class FirstFailure(Part):
+    """The first step of a case that did not pass, in few words: enough to see at a glance what broke."""
+
+    path: str
+    """Path of the step in the report, such as `5.2.3`."""
+    name: str
+    """Name of the step, at most 100 characters."""
+    message: str
+    """What was wrong: the assertion, the capture or the error, at most 200 characters."""
+    expected: str | None
+    """The expected value as JSON text, cut to 100 characters, secrets masked; null: no assertion failed."""
+    actual: str | None
+    """The value found instead, likewise."""
+
+
 class CaseOutcome(Part):
     """How a case ended. In a completed run the data rows of a case are summed and the worst status is its own."""
 
@@ -46,6 +61,8 @@ class CaseOutcome(Part):
     """Passed of the steps that were started, 0 to 100, floored to two decimals; null: nothing counts."""
     duration_ms: int
     """From start to end, in milliseconds."""
+    first_failure: FirstFailure | None = None
+    """Where it broke; null where nothing did. In a completed run only the first 50 failing cases tell it."""
 
 
 class RunStarted(Event):
