@@ -130,6 +130,7 @@ class Consumer:
             except Exception as fault:
                 if not is_infrastructure(fault):
                     raise
+                log.warning("%s cannot keep a dead letter yet: %s", self.database.name, fault)
                 await asyncio.sleep(next(pauses))
             else:
                 DEAD_LETTERS.labels(self.database.name, envelope.topic).inc()

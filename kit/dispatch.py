@@ -5,7 +5,6 @@ The outbox is the log: each subscribing service has a row of its own, so that on
 
 import asyncio
 import logging
-from contextlib import suppress
 
 from sqlalchemy import text
 
@@ -13,6 +12,7 @@ from kit.consume import Consumer, backoff
 from kit.db import Database
 from kit.errors import is_infrastructure
 from kit.kafka import envelope_of
+from kit.wake import any_of
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +37,12 @@ async def dispatch(publisher: Database, consumer: Consumer, stopping: asyncio.Ev
             bell.clear()
             try:
                 if await _dispatch_batch(publisher, consumer, stopping) < BATCH:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(bell.wait(), POLL_SECONDS)
+                    await any_of((bell, stopping), POLL_SECONDS)
                 pauses = backoff()
             except Exception as error:
                 if not is_infrastructure(error):
                     log.exception("handing events of %s to %s failed", publisher.name, consumer.database.name)
-                await asyncio.sleep(next(pauses))
+                await any_of((stopping,), next(pauses))
 
 
 async def _dispatch_batch(publisher: Database, consumer: Consumer, stopping: asyncio.Event) -> int:

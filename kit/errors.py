@@ -39,6 +39,7 @@ REASONS = {
     "duplicate": N_("This name is taken"),
     "missing": N_("The field is missing"),
     "not_supported": N_("This is not supported yet"),
+    "cycle": N_("It would contain itself"),
 }
 
 
@@ -143,7 +144,7 @@ class DependencyUnavailable(AppError):
         super().__init__(headers={"Retry-After": "5"})
 
 
-_PASSING = (
+_PASSING: tuple[type[BaseException], ...] = (
     pg.PostgresConnectionError,
     pg.SerializationError,
     pg.DeadlockDetectedError,
@@ -159,11 +160,11 @@ _PASSING = (
 
 def is_infrastructure(error: BaseException) -> bool:
     """Whether the fault lies with the database, the broker or a peer, so that trying again will mend it."""
-    if isinstance(error, DependencyUnavailable | PoolTimeout | KafkaError | OSError | TimeoutError | _PASSING):
-        return True
+    if isinstance(error, (DependencyUnavailable, PoolTimeout, KafkaError, OSError, *_PASSING)):
+        return not isinstance(error, pg.DataError | ValueError)
     if isinstance(error, DBAPIError):
         driver = error.orig.__cause__ if error.orig is not None else None
-        if isinstance(driver, pg.PostgresError):
-            return isinstance(driver, _PASSING)
+        if driver is not None:
+            return is_infrastructure(driver)
         return error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)
     return False

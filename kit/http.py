@@ -48,7 +48,7 @@ T = TypeVar("T")
 class Body(BaseModel):
     """A request body: strict types, and unknown fields are refused by name."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", str_strip_whitespace=False)
+    model_config = ConfigDict(strict=True, extra="forbid", str_strip_whitespace=False, use_attribute_docstrings=True)
 
 
 class Given(Generic[T]):
@@ -176,6 +176,7 @@ def field_path(location: Sequence[str | int]) -> str:
         if location and location[0] in {"body", "query", "path", "header", "cookie"}
         else list(location)
     )
+    parts = [part for part in parts if part != "[key]"]  # pydantic's mark for the key of an object
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
     return path or "body"
 

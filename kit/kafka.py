@@ -20,6 +20,7 @@ from kit.db import Database
 from kit.errors import is_infrastructure
 from kit.leader import leader
 from kit.settings import settings
+from kit.wake import any_of
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,7 @@ async def relay(database: Database) -> None:
                     while True:
                         bell.clear()
                         if await _publish_batch(connection, database.name, producer) < BATCH:
-                            with suppress(TimeoutError):
-                                await asyncio.wait_for(bell.wait(), POLL_SECONDS)
+                            await any_of((bell,), POLL_SECONDS)
                         pauses = backoff()
                         _connection["state"] = "connected"
         except Exception as error:
@@ -72,12 +72,12 @@ async def relay(database: Database) -> None:
             await asyncio.sleep(pause)
 
 
-async def _adopt_embedded_rows(connection: asyncpg.Connection[Any]) -> None:
+async def _adopt_embedded_rows(connection: "asyncpg.Connection[Any]") -> None:
     """Take over what one process left undelivered: Kafka hands it to every group, and inboxes know duplicates."""
     await connection.execute("UPDATE outbox SET subscriber = '*' WHERE published_at IS NULL AND subscriber <> '*'")
 
 
-async def _publish_batch(connection: asyncpg.Connection[Any], schema: str, producer: AIOKafkaProducer) -> int:
+async def _publish_batch(connection: "asyncpg.Connection[Any]", schema: str, producer: AIOKafkaProducer) -> int:
     """Send the oldest unpublished rows and mark those that the broker acknowledged; answers how many it sent.
 
     Raises: KafkaError when one was not acknowledged; the producer must then start anew from the first unmarked row.
@@ -173,8 +173,7 @@ async def consume(consumer: Consumer, stopping: asyncio.Event) -> None:
                 log.exception("the consumer of %s failed", consumer.database.name)
             pause = next(pauses)
             log.warning("the consumer of %s joins anew in %.1f s: %s", consumer.database.name, pause, error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pause)
+            await any_of((stopping,), pause)
 
 
 async def _consume_until_stopped(consumer: Consumer, stopping: asyncio.Event) -> None:
@@ -213,7 +212,7 @@ async def _work_off(
     kafka: AIOKafkaConsumer,
     consumer: Consumer,
     partition: TopicPartition,
-    records: list[ConsumerRecord[bytes, bytes]],
+    records: list[ConsumerRecord],
     stopping: asyncio.Event,
 ) -> None:
     """Handle a partition's records in order, then commit the offset and let it be fetched again."""
@@ -230,7 +229,7 @@ async def _work_off(
     kafka.resume(partition)
 
 
-def _envelope_of_record(record: ConsumerRecord[bytes, bytes]) -> Envelope:
+def _envelope_of_record(record: ConsumerRecord) -> Envelope:
     """The event in a Kafka message; one without sound headers keeps a made-up id, and becomes a dead letter."""
     topic = record.topic.removeprefix(settings().kafka_prefix)
     key, value = (record.key or b"").decode(errors="replace"), record.value or b""

@@ -13,7 +13,7 @@ TRY_EVERY_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def leader(database: Database, role: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+async def leader(database: Database, role: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
     """Wait until no other process holds the role in this schema; yields the connection that holds it.
 
     When the process dies, PostgreSQL's TCP keepalives (5 s, then 3 × 2 s) free the lock.

@@ -11,6 +11,7 @@ from prometheus_client import Counter
 from kit.consume import backoff
 from kit.db import Database
 from kit.errors import is_infrastructure
+from kit.wake import any_of
 
 log = logging.getLogger(__name__)
 
@@ -51,18 +52,9 @@ async def run_loop(loop: Loop, database: Database, stopping: asyncio.Event) -> N
                 else:
                     log.exception("%s.%s failed; next pass in %.1f s", database.name, loop.name, pause)
             if pause > 0:
-                await _first_of(bell, stopping, pause)
+                await any_of((bell, stopping), pause)
     if loop.drain is not None:
         await loop.drain()
-
-
-async def _first_of(bell: asyncio.Event, stopping: asyncio.Event, seconds: float) -> None:
-    waiters = [asyncio.create_task(event.wait()) for event in (bell, stopping)]
-    try:
-        await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for waiter in waiters:
-            waiter.cancel()
 
 
 @dataclass

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import asyncpg
@@ -24,7 +24,7 @@ class Wakeups:
     lock that lets only one commit at a time.
     """
 
-    def __init__(self, schema: str, connect: Callable[[], Awaitable[asyncpg.Connection[Any]]]) -> None:
+    def __init__(self, schema: str, connect: Callable[[], Awaitable["asyncpg.Connection[Any]"]]) -> None:
         """Schema names the PostgreSQL channel; `connect` opens the connection that listens and notifies."""
         self._schema = schema
         self._connect = connect
@@ -69,8 +69,7 @@ class Wakeups:
         try:
             await connection.add_listener(self._schema, self._heard)
             while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._pending.wait(), 5)
+                await any_of([self._pending], 5)
                 self._pending.clear()
                 rung, self._outgoing = self._outgoing, set()
                 if not rung:
@@ -85,3 +84,13 @@ class Wakeups:
         sender, _, channel = str(payload).partition(" ")
         if sender != self._sender:
             self._ring_here(channel)
+
+
+async def any_of(events: Iterable[asyncio.Event], seconds: float) -> None:
+    """Wait until one of the events is set, or so many seconds have passed."""
+    waiters = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiter in waiters:
+            waiter.cancel()

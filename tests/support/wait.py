@@ -44,3 +44,8 @@ def _text(condition: Callable[[], object]) -> str:
         return inspect.getsource(condition).strip()
     except (OSError, TypeError):
         return repr(condition)
+
+
+async def elapsed(seconds: float) -> None:
+    """Let an outage last. Only for tests whose subject is how long something is away."""
+    await asyncio.sleep(seconds)
