@@ -7,6 +7,7 @@ As a module: `broker = start(data_dir)`, `broker.bootstrap`, `broker.stop()`.
 import argparse
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -191,10 +193,12 @@ def java_command(data_dir: Path, *, quick: bool) -> list[str]:
 
 
 def free_port() -> int:
-    """Find a TCP port of 127.0.0.1 that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Find a TCP port of 127.0.0.1 that is free now, below those that the kernel gives to outgoing connections."""
+    while True:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def die_with_parent() -> None:

@@ -8,7 +8,6 @@ Behind a proxy: own_kafka(tmp_path, port, advertised_port=proxy.port).
 """
 
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -29,7 +28,7 @@ def shared_kafka(root: Path) -> Iterator[str]:
     def command(data_dir: Path, port: int) -> list[str]:
         return [sys.executable, script, "--quick", "--data-dir", str(data_dir), "--port", str(port)]
 
-    with shared_server(root, "kafka", command, _wait_ready) as port:
+    with shared_server(root, "kafka", command) as port:
         yield f"127.0.0.1:{port}"
 
 
@@ -48,10 +47,3 @@ async def started(own: Broker) -> None:
     """Start a broker (again) without blocking the loop, and wait until it serves clients."""
     own.launch()
     await until(own.ready, START_TIMEOUT_SECONDS)
-
-
-def _wait_ready(_port: int, log_path: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while "Kafka Server started" not in (log_path.read_text() if log_path.exists() else ""):
-        assert time.monotonic() < deadline, f"Kafka is not ready: {log_path.read_text()[-3000:]}"
-        time.sleep(0.02)

@@ -8,9 +8,7 @@ async with own_postgres(tmp_path) as server:     # durable, for tests that kill 
     …; await server.ready()
 """
 
-import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -26,7 +24,6 @@ from tests.support.wait import until
 SCRIPT = Path(__file__).parents[2] / "deploy" / "postgres.py"
 FAST = ["max_connections=300", "fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "jit=off"]
 DURABLE = ["max_connections=300", "jit=off"]
-TEMPLATE_TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class OwnPostgres(Postgres):
 @contextmanager
 def shared_postgres(root: Path) -> Iterator[Postgres]:
     """Give the session's server, starting it for the first worker that asks. Nothing is synced to disk."""
-    with shared_server(root, "postgres", lambda data_dir, port: _command(data_dir, port, FAST), _wait_ready) as port:
+    with shared_server(root, "postgres", lambda data_dir, port: _command(data_dir, port, FAST)) as port:
         yield Postgres(port)
 
 
@@ -97,11 +94,3 @@ async def own_postgres(folder: Path) -> AsyncIterator[OwnPostgres]:
 def _command(data_dir: Path, port: int, settings: list[str]) -> list[str]:
     options = [part for setting in settings for part in ("-c", setting)]
     return [sys.executable, str(SCRIPT), "--data-dir", str(data_dir), "--port", str(port), *options]
-
-
-def _wait_ready(port: int, log_path: Path) -> None:
-    deadline = time.monotonic() + TEMPLATE_TIMEOUT_SECONDS
-    while "ready to accept connections" not in (log_path.read_text() if log_path.exists() else ""):
-        assert time.monotonic() < deadline, f"PostgreSQL is not ready: {log_path.read_text()[-3000:]}"
-        time.sleep(0.02)
-    socket.create_connection(("127.0.0.1", port), timeout=5).close()

@@ -6,11 +6,13 @@ left. So a killed worker needs no tidying, and the worker that came first may le
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,19 +21,18 @@ from filelock import FileLock
 
 from deploy.kafka.broker import free_port
 
-GUARDIANS: "list[subprocess.Popen[bytes]]" = []
-"""Held as long as this process lives: they outlive it, and a Popen let go of while its process runs is a warning."""
 STOP_SIGNALS = {"postgres": signal.SIGINT, "kafka": signal.SIGTERM}
+READY_LINES = {"postgres": "database system is ready to accept connections", "kafka": "Kafka Server started"}
+START_TIMEOUT_SECONDS = 90
+GUARDIANS: list[subprocess.Popen[bytes]] = []
+"""Kept so that Python does not warn of a process that outlives its object: it is meant to."""
 
 
 @contextmanager
-def shared_server(
-    root: Path, name: str, command: Callable[[Path, int], Sequence[str]], wait_ready: Callable[[int, Path], None]
-) -> Iterator[int]:
+def shared_server(root: Path, name: str, command: Callable[[Path, int], Sequence[str]]) -> Iterator[int]:
     """Start server `name` unless another worker has, and give its port.
 
-    `root` is a folder that all workers of the session see.
-    `command(data_dir, port)` is the command line; `wait_ready(port, log_path)` returns when the server serves.
+    `root` is a folder that all workers of the session see; `command(data_dir, port)` is the command line.
     """
     root.mkdir(parents=True, exist_ok=True)
     record = root / f"{name}.json"
@@ -45,13 +46,7 @@ def shared_server(
             os.mkfifo(fifo)
             lifeline = os.open(fifo, os.O_RDWR)
             port = free_port()
-            guardian = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.shared", name, str(folder), *command(folder / "data", port)],
-                start_new_session=True,
-                cwd=Path(__file__).parents[2],
-            )
-            GUARDIANS.append(guardian)
-            wait_ready(port, folder / "log")
+            start(name, folder, command(folder / "data", port))
             record.write_text(json.dumps([port, fifo]))
     try:
         yield port
@@ -59,12 +54,30 @@ def shared_server(
         os.close(lifeline)
 
 
+def start(name: str, folder: Path, command: Sequence[str]) -> None:
+    """Start the guardian and wait until its server serves."""
+    guardian = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.shared", name, str(folder), *command],
+        start_new_session=True,
+        cwd=Path(__file__).parents[2],
+    )
+    GUARDIANS.append(guardian)
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    log = folder / "log"
+    while READY_LINES[name] not in (text := log.read_text(errors="replace") if log.exists() else ""):
+        assert guardian.poll() is None, f"{name} ended, its log in {folder} ends with\n{text[-3000:]}"
+        assert time.monotonic() < deadline, f"{name} is not ready, its log in {folder} ends with\n{text[-3000:]}"
+        time.sleep(0.02)
+
+
 def guard(name: str, folder: Path, command: Sequence[str]) -> None:
-    """Run the command until nobody holds the FIFO, stop it, delete its folder."""
+    """Run the command until nobody holds the FIFO, stop it, delete its folder. If it ends before, so does this."""
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     with (folder / "users").open("rb") as users:
-        users.read()
+        while not select.select([users], [], [], 0.2)[0]:  # nobody writes: readable means end of file
+            if server.poll() is not None:
+                sys.exit(f"the {name} of this test session ended with code {server.returncode}, see {folder}/log")
     server.send_signal(STOP_SIGNALS[name])
     try:
         server.wait(10)
