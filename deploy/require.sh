@@ -11,6 +11,7 @@ present() {
             major=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1)
             [ "${major:-0}" -ge 17 ]
             ;;
+        python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         maven) command -v mvn >/dev/null 2>&1 ;;
         # Run, not only found: Ubuntu has a script of that name which asks for a snap.
         chromium)

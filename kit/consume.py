@@ -7,7 +7,7 @@ one process and in five.
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 from prometheus_client import Counter
@@ -39,11 +39,9 @@ _INSERT_DEAD_LETTER = text("""
 """).bindparams(bindparam("headers", type_=JSONB))
 
 
-def backoff() -> itertools.chain[float]:
-    """Pauses between tries while infrastructure is away: 0.1 s, doubling to 30 s, for ever."""
-    return itertools.chain(
-        (min(0.1 * 2**n, MAX_BACKOFF_SECONDS) for n in range(9)), itertools.repeat(MAX_BACKOFF_SECONDS)
-    )
+def backoff(most: float = MAX_BACKOFF_SECONDS) -> Iterator[float]:
+    """Pauses between tries while infrastructure is away: 0.1 s, doubling up to `most` seconds, for ever."""
+    return (min(0.1 * 2**n, most) for n in itertools.chain(range(20), itertools.repeat(20)))
 
 
 class Consumer:

@@ -38,6 +38,7 @@ REASONS = {
     "out_of_range": N_("The value is out of range"),
     "duplicate": N_("This name is taken"),
     "missing": N_("The field is missing"),
+    "not_a_member": N_("You are not a member of the projects of these"),
     "not_supported": N_("This is not supported yet"),
     "cycle": N_("It would contain itself"),
 }

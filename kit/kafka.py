@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 1000
 POLL_SECONDS = 0.25
+MAX_RECONNECT_SECONDS = 5.0
 
 _UNPUBLISHED = """
     SELECT id, event_id, topic, type, key, time, traceparent, value FROM outbox
@@ -51,7 +52,7 @@ async def relay(database: Database) -> None:
 
     Rows are read as `published_at IS NULL ORDER BY id`: a cursor over ids would skip rows that commit late.
     """
-    pauses = backoff()
+    pauses = backoff(MAX_RECONNECT_SECONDS)
     while True:
         try:
             async with leader(database, "relay") as connection, _producer() as producer:
@@ -61,7 +62,7 @@ async def relay(database: Database) -> None:
                         bell.clear()
                         if await _publish_batch(connection, database.name, producer) < BATCH:
                             await any_of((bell,), POLL_SECONDS)
-                        pauses = backoff()
+                        pauses = backoff(MAX_RECONNECT_SECONDS)
                         _connection["state"] = "connected"
         except Exception as error:
             _connection["state"] = "unreachable"
@@ -163,11 +164,11 @@ async def consume(consumer: Consumer, stopping: asyncio.Event) -> None:
     Each partition is worked on by a task of its own and paused meanwhile; polling goes on, so that a handler that
     waits for its database does not lose the group's membership. Offsets are committed after the effects.
     """
-    pauses = backoff()
+    pauses = backoff(MAX_RECONNECT_SECONDS)
     while not stopping.is_set():
         try:
             await _consume_until_stopped(consumer, stopping)
-            pauses = backoff()
+            pauses = backoff(MAX_RECONNECT_SECONDS)
         except Exception as error:
             if not is_infrastructure(error):
                 log.exception("the consumer of %s failed", consumer.database.name)

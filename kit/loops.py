@@ -15,6 +15,8 @@ from kit.wake import any_of
 
 log = logging.getLogger(__name__)
 
+MAX_PAUSE_SECONDS = 5.0
+
 FAILURES = Counter("rounds_loop_failures", "Passes of a background loop that failed", ["service", "loop"])
 
 
@@ -37,13 +39,13 @@ class Loop:
 
 async def run_loop(loop: Loop, database: Database, stopping: asyncio.Event) -> None:
     """Pass after pass until `stopping` is set. A pass that fails is logged, counted, and tried again with backoff."""
-    pauses = backoff()
+    pauses = backoff(MAX_PAUSE_SECONDS)
     with database.wakeups.bell(loop.wake or "") as bell:
         while not stopping.is_set():
             bell.clear()
             try:
                 pause = await loop.step()
-                pauses = backoff()
+                pauses = backoff(MAX_PAUSE_SECONDS)
             except Exception as error:
                 pause = next(pauses)
                 FAILURES.labels(database.name, loop.name).inc()

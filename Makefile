@@ -1,0 +1,72 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+.PHONY: help run up test test-fast lint format contracts migrate bench clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: $(VENV)/.run ## One process with its own database, on http://127.0.0.1:8000; needs only Python
+	@exec $(BIN)/rounds up
+
+up: $(VENV)/.run .cache/system ## The real shape: five services, Apache Kafka, PostgreSQL and nginx
+	@exec $(BIN)/python -m deploy.up
+
+test: $(VENV)/.dev .cache/system ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## Format, lint, types, boundaries, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python -m contracts.generate --check
+	$(BIN)/python -m contracts.compatibility
+	$(BIN)/python -m caselang.schema --check
+	$(BIN)/python -m cli.openapi --check
+
+format: $(VENV)/.dev ## Put the code into the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI and OpenAPI again
+	$(BIN)/python -m contracts.generate
+	$(BIN)/python -m caselang.schema
+	$(BIN)/python -m cli.openapi
+
+migrate: $(VENV)/.run ## Bring the schemas that ROUNDS_…DATABASE_URL name to the newest revision
+	$(BIN)/rounds migrate
+
+bench: $(VENV)/.dev ## Measure; tables and JSON go to build/bench
+	$(BIN)/python -m bench
+
+lock: $(VENV)/.dev ## Pin dependencies again, with hashes
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q -o requirements-dev.lock
+
+clean: ## Remove what was built; data stay
+	rm -rf $(VENV) .cache build .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Rounds needs Python 3.11 or newer: make PYTHON=python3.11 …"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || bash deploy/require.sh python3-venv
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run
+
+.cache/system: deploy/require.sh deploy/kafka/pom.xml
+	bash deploy/require.sh java maven nginx
+	@mkdir -p .cache && touch $@
