@@ -15,7 +15,7 @@ from caselang.response import Response
 from caselang.template import Functions, JsonValue, TemplateError, TemplateInvalid, render
 
 _WORST_FIRST = ("error", "failed", "passed", "skipped")
-_STATUS_QUERY = Query.model_construct(type="status", expr=None)
+_STATUS_QUERY = Query.model_construct(type="status")
 _FIRST_BAD_STATUS = 400
 
 

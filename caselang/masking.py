@@ -7,6 +7,8 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import quote
 
 from caselang.template import JsonValue
@@ -18,16 +20,33 @@ _LEFT_ALONE = re.compile(r"[A-Za-z0-9]+")
 """What no way of writing changes."""
 
 
+@dataclass(frozen=True)
+class _Form:
+    """One way in which a secret may show; `left` and `right` are patterns of what else belongs to it."""
+
+    name: str
+    text: str
+    left: str = ""
+    right: str = ""
+
+    @cached_property
+    def needle(self) -> str:
+        """The longest piece that looks the same in every way of writing, to pass quickly over texts without it."""
+        return max(_LEFT_ALONE.findall(self.text), key=len, default="")
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Match the text however each of its characters is written: bare, percent-encoded, or escaped for JSON."""
+        return re.compile(self.left + "".join(map(_any_writing, self.text)) + self.right)
+
+
 class Mask:
     """Knows the secrets of one case run: values by name."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         longest_first = sorted(secrets.items(), key=lambda item: -len(item[1]))
         self._forms = [
-            (name, _needle(form), _pattern(form, left, right))
-            for name, secret in longest_first
-            if len(secret) >= MIN_LENGTH
-            for form, left, right in _forms(secret)
+            form for name, secret in longest_first if len(secret) >= MIN_LENGTH for form in _forms(name, secret)
         ]
 
     def mask(self, value: JsonValue) -> JsonValue:
@@ -60,12 +79,12 @@ class Mask:
         again = True
         while again:
             again = False
-            for name, needle, pattern in self._forms:
-                if needle in text and (masked := pattern.sub(MASKED, text)) != text:
+            for form in self._forms:
+                if form.needle in text and (masked := form.pattern.sub(MASKED, text)) != text:
                     # What is left on both sides may make up a secret again; each round makes the text shorter.
                     again, text = True, masked
                     if found is not None:
-                        found[pointer, name] = None
+                        found[pointer, form.name] = None
         return text
 
 
@@ -73,13 +92,13 @@ def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def _forms(secret: str) -> Iterator[tuple[str, str, str]]:
-    """Give the secret and its base64, with the patterns of what else belongs to it on the left and on the right.
+def _forms(name: str, secret: str) -> Iterator[_Form]:
+    """Give the secret itself and its base64.
 
     Inside longer base64, such as that of `user:secret`, the secret begins at one of three places in a group of four
     characters; those that it shares with its neighbours are masked as well.
     """
-    yield secret, "", ""
+    yield _Form(name, secret)
     raw = secret.encode(errors="replace")
     for offset in range(3):
         shared_end = (offset + len(raw)) % 3 != 0
@@ -87,19 +106,9 @@ def _forms(secret: str) -> Iterator[tuple[str, str, str]]:
         core = encoded[-(-8 * offset // 6) : len(encoded) - shared_end]
         left = "[A-Za-z0-9+/_-]?" if offset else ""
         right = "[A-Za-z0-9+/_-]?=*" if shared_end else ""
-        yield core, left, right
+        yield _Form(name, core, left, right)
         if any(char in core for char in "+/"):
-            yield core.replace("+", "-").replace("/", "_"), left, right
-
-
-def _needle(form: str) -> str:
-    """The longest piece that looks the same in every way of writing, to pass quickly over texts without it."""
-    return max(_LEFT_ALONE.findall(form), key=len, default="")
-
-
-def _pattern(form: str, left: str, right: str) -> re.Pattern[str]:
-    """Match a text however each of its characters is written: bare, percent-encoded, or escaped for JSON."""
-    return re.compile(left + "".join(map(_any_writing, form)) + right, re.DOTALL)
+            yield _Form(name, core.replace("+", "-").replace("/", "_"), left, right)
 
 
 def _any_writing(char: str) -> str:

@@ -85,8 +85,18 @@ Text = Annotated[str, AfterValidator(_templates)]
 Json = Annotated[Any, AfterValidator(_templates)]
 """Any JSON value with templates in its texts."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"\S")]
-VariableName = Annotated[str, StringConstraints(max_length=100, pattern=rf"^{NAME_PATTERN}$")]
-Variables = dict[VariableName, Json]
+_VARIABLE_NAME_SCHEMA = {
+    "type": "string",
+    "maxLength": 100,
+    "pattern": r"^[^\s\d!-/:-@\[-^`{-~][^\s!-,./:-@\[-^`{-~]*$",
+}
+"""The pattern in the words that every reader of JSON Schemas understands alike, letters of any script included."""
+VariableName = Annotated[
+    str, StringConstraints(max_length=100, pattern=rf"^{NAME_PATTERN}$"), WithJsonSchema(_VARIABLE_NAME_SCHEMA)
+]
+Variables = Annotated[
+    dict[VariableName, Json], WithJsonSchema({"type": "object", "propertyNames": _VARIABLE_NAME_SCHEMA})
+]
 _PAIRS_SCHEMA = {
     "anyOf": [
         {"type": "object", "additionalProperties": {"type": "string"}},
