@@ -20,8 +20,8 @@ import urllib.request
 from functools import partial
 from pathlib import Path
 
+from cli.postgres import BIN
 from deploy.kafka.broker import free_port
-from deploy.postgres import BIN
 from deploy.supervisor import Child, StartError, StopRequestedError, Supervisor
 
 HERE = Path(__file__).resolve().parent
@@ -137,7 +137,7 @@ def postgres(data_dir: Path, ports: dict[str, int], secret: dict[str, str]) -> C
     port = str(ports["postgres"])
     return Child(
         "postgres",
-        [sys.executable, str(HERE / "postgres.py"), "--data-dir", str(data_dir / "postgres"), "--port", port],
+        [sys.executable, "-m", "cli.postgres", "--data-dir", str(data_dir / "postgres"), "--port", port],
         {"PGPASSWORD": secret["POSTGRES_PASSWORD"]},
         signal.SIGINT,
         lambda: not subprocess.call([BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port]),

@@ -21,7 +21,6 @@ from tests.support.processes import Process
 from tests.support.shared import shared_server
 from tests.support.wait import until
 
-SCRIPT = Path(__file__).parents[2] / "deploy" / "postgres.py"
 FAST = ["max_connections=300", "fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "jit=off"]
 DURABLE = ["max_connections=300", "jit=off"]
 
@@ -93,4 +92,4 @@ async def own_postgres(folder: Path) -> AsyncIterator[OwnPostgres]:
 
 def _command(data_dir: Path, port: int, settings: list[str]) -> list[str]:
     options = [part for setting in settings for part in ("-c", setting)]
-    return [sys.executable, str(SCRIPT), "--data-dir", str(data_dir), "--port", str(port), *options]
+    return [sys.executable, "-m", "cli.postgres", "--data-dir", str(data_dir), "--port", str(port), *options]

