@@ -1,0 +1,20 @@
+"""The schema `catalog`, and the two dependencies that every endpoint starts from."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from kit import caller
+from kit.caller import Authenticator, authentication, user_replica_tables
+from kit.db import Database
+
+database = Database("catalog")
+user_replica_tables(database.metadata)
+authenticator = Authenticator(database)
+
+Session = Annotated[AsyncSession, Depends(database.session, scope="function")]
+logged_in = authentication(authenticator.find)
+Caller = Annotated[caller.Caller, logged_in]
+Reader = Annotated[caller.Caller, authentication(authenticator.find, "read")]
+"""The caller of a POST that writes nothing."""

@@ -1,0 +1,75 @@
+"""HTTP of cases."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AfterValidator
+
+from kit.errors import FieldFault, InvalidParameter
+from kit.http import GivenBody, IfMatch, Page, PagingQuery
+from services.catalog.db import Session, logged_in
+from services.catalog.endpoints.rights import Writer
+from services.catalog.queries import cases as queries
+from services.catalog.schemas.cases import CaseItem, CaseRead, CaseWrite
+from services.catalog.schemas.fields import MAX_ID, Id, PathId, Search, Sort, storable
+from services.catalog.usecases import cases as usecases
+
+router = APIRouter(prefix="/catalog", tags=["cases"])
+
+
+def _ids(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() and len(part) <= len(str(MAX_ID)) for part in parts):
+        raise InvalidParameter(errors=[FieldFault("ids", "bad_format")])
+    found = [int(part) for part in parts]
+    if len(found) > 1000 or max(found) > MAX_ID:  # noqa: PLR2004 (said in the parameter's description)
+        raise InvalidParameter(errors=[FieldFault("ids", "out_of_range")])
+    return found
+
+
+def _filter(
+    project_id: Annotated[Id | None, Query()] = None,
+    module_id: Annotated[Id | None, Query()] = None,
+    recursive: Annotated[bool, Query(description="with `module_id`: the modules below it too")] = False,
+    search: Search = None,
+    tag: Annotated[str | None, Query(max_length=100), AfterValidator(storable)] = None,
+    ids: Annotated[str | None, Query(description="comma-separated, at most 1,000", examples=["22,20"])] = None,
+) -> queries.CaseFilter:
+    return queries.CaseFilter(project_id, module_id, recursive, search, tag, None if ids is None else _ids(ids))
+
+
+@router.get("/cases", summary="List cases", dependencies=[logged_in])
+async def list_cases(
+    session: Session, paging: PagingQuery, wanted: Annotated[queries.CaseFilter, Depends(_filter)], sort: Sort = "id"
+) -> Page[CaseItem]:
+    """Cases without their documents: those that meet every condition given.
+
+    `search` is a part of the name, in any letter case and any script.
+    """
+    return await queries.list_cases(session, paging, wanted, sort)
+
+
+@router.post("/modules/{module_id}/cases", status_code=201, summary="Save a new case")
+async def create_case(module_id: PathId, given: GivenBody[CaseWrite], caller: Writer, session: Session) -> CaseRead:
+    """Members save a case in a module. A faulty document is refused with the path of every fault in it."""
+    return await usecases.create_case(session, caller, module_id, given)
+
+
+@router.get("/cases/{case_id}", summary="Read a case", dependencies=[logged_in])
+async def read_case(case_id: PathId, session: Session) -> CaseRead:
+    """A case with its document as it was saved, what it calls and what calls it."""
+    return await queries.read_case(session, case_id)
+
+
+@router.put("/cases/{case_id}", summary="Save a case")
+async def update_case(
+    case_id: PathId, given: GivenBody[CaseWrite], caller: Writer, session: Session, if_match: IfMatch
+) -> CaseRead:
+    """Members save a new revision of a case. Earlier revisions stay readable and can be restored."""
+    return await usecases.update_case(session, caller, case_id, if_match, given)
+
+
+@router.delete("/cases/{case_id}", status_code=204, summary="Delete a case")
+async def delete_case(case_id: PathId, caller: Writer, session: Session, if_match: IfMatch) -> None:
+    """Members delete a case with its revisions, unless other cases call it."""
+    await usecases.delete_case(session, caller, case_id, if_match)

@@ -1,0 +1,100 @@
+"""What the catalog decides without looking anything up."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+MAX_CALL_DEPTH = 10
+"""Cases that call cases that call cases: the longest chain, the first caller not counted."""
+RANK_GAP = 2**20
+
+
+def fold(text: str) -> str:
+    """The one letter case that searches use."""
+    return text.casefold()
+
+
+def grams(folded: str) -> list[str]:
+    """Every character and every pair of neighbours, each once.
+
+    Whatever contains a text contains all grams of it, also where words have no spaces between them.
+    """
+    return sorted({*folded, *(folded[i : i + 2] for i in range(len(folded) - 1))})
+
+
+def search_grams(folded: str) -> list[str]:
+    """The grams that a text searched for needs looked up: its pairs, or its only character."""
+    return sorted({folded[i : i + 2] for i in range(len(folded) - 1)} or {folded})
+
+
+def steps_of(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every step of a valid document with its path, those inside groups and of the teardown included."""
+    for part in ("steps", "teardown"):
+        yield from _nested_steps(part, document.get(part) or [])
+
+
+def _nested_steps(path: str, steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for index, step in enumerate(steps):
+        yield f"{path}[{index}]", step
+        yield from _nested_steps(f"{path}[{index}].steps", step.get("steps") or [])
+
+
+def calls_of(document: Mapping[str, Any]) -> dict[int, str]:
+    """The cases that a valid document calls, each with the path of the first field that names it."""
+    calls: dict[int, str] = {}
+    for path, step in steps_of(document):
+        if step["type"] == "call":
+            calls.setdefault(step["case_id"], f"{path}.case_id")
+    return calls
+
+
+def rank_at(ranks: Sequence[int], index: int) -> int | None:
+    """A rank that puts a newcomer at `index` among siblings of these ranks; None when there is no room between."""
+    if not ranks:
+        return 0
+    if index <= 0:
+        return ranks[0] - RANK_GAP
+    if index >= len(ranks):
+        return ranks[-1] + RANK_GAP
+    middle = (ranks[index - 1] + ranks[index]) // 2
+    return None if middle == ranks[index - 1] else middle
+
+
+def path_of(module_id: int, parents: Mapping[int, int | None]) -> list[int]:
+    """The modules from the top of the tree down to one, itself included."""
+    path = [module_id]
+    while (parent := parents[path[-1]]) is not None:
+        path.append(parent)
+    return path[::-1]
+
+
+def subtree(module_id: int, parents: Mapping[int, int | None]) -> set[int]:
+    """A module and everything below it."""
+    children: dict[int | None, list[int]] = {}
+    for child, parent in parents.items():
+        children.setdefault(parent, []).append(child)
+    found, waiting = set(), [module_id]
+    while waiting:
+        found.add(waiting[-1])
+        waiting.extend(children.get(waiting.pop(), ()))
+    return found
+
+
+def unstorable(value: Any) -> str | None:  # noqa: ANN401 (JSON)
+    """Why a JSON value cannot be kept, as a reason word; None when it can.
+
+    PostgreSQL keeps no NUL character; numbers past 64 bits would lose digits on their way.
+    """
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting.extend((*part.keys(), *part.values()))
+        elif isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, str):
+            if "\0" in part or (not part.isascii() and part.encode(errors="replace").decode() != part):
+                return "bad_format"
+        elif part is not None and not (math.isfinite(part) if isinstance(part, float) else -(2**63) <= part < 2**64):
+            return "out_of_range"
+    return None
