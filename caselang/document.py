@@ -1,8 +1,9 @@
 """The case document as strict models, and `parse`, the one way to read it.
 
-Public: `parse(document, supported) -> Case` (raises DocumentInvalid), `variables_used(case)`, and the models. A model
-is for reading only: what is stored and answered is the document as it was given. Every text that stands for a value is
-a template; names, tags, locks, SQL statements and the words of the format are not.
+Public: `parse(document, supported) -> Case` (raises DocumentInvalid), `walk(case)`, `calls(case)`,
+`variables_used(case)`, and the models. A model is for reading only: what is stored and answered is the document as it
+was given. Every text that stands for a value is a template; names, tags, locks, SQL statements and the words of the
+format are not.
 """
 
 import json
@@ -235,6 +236,21 @@ def _too_deep(steps: list[Step], path: list[str | int], depth: int) -> Iterator[
                 yield Fault(field_path([*path, index]), "out_of_range", f"groups nest at most {MAX_GROUPS} deep")
             else:
                 yield from _too_deep(step.steps, [*path, index, "steps"], depth + 1)
+
+
+def walk(case: Case) -> Iterator[Step]:
+    """Give every step in order, a group before its own, the teardown last."""
+    waiting = [*case.steps, *case.teardown][::-1]
+    while waiting:
+        step = waiting.pop()
+        yield step
+        if isinstance(step, GroupStep):
+            waiting.extend(reversed(step.steps))
+
+
+def calls(case: Case) -> list[int]:
+    """List the cases that a case calls, each once, those of disabled steps too."""
+    return list(dict.fromkeys(step.case_id for step in walk(case) if isinstance(step, CallStep)))
 
 
 def variables_used(case: Case) -> list[str]:

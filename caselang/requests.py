@@ -3,6 +3,7 @@
 Public: `Request`, `Body` (its `kind`), `Auth`, `RequestOptions`, `StepOptions`, `Retry`.
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
@@ -13,11 +14,12 @@ from caselang.values import Json, Model, Pairs, Text, check_word, word
 
 MAX_WAIT_MS = 600_000
 """The longest wait, interval and timeout of a step."""
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def _header_texts(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     for name, value in pairs:
-        if not is_template(name) and not (name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
+        if not is_template(name) and not _HEADER_NAME.fullmatch(name):
             raise refusal("bad_format", f"{name[:40]!r} is no name of a header")
         if any(char in value for char in "\r\n"):
             raise refusal("bad_format", f"the header {name[:40]!r} breaks its line")

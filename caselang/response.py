@@ -63,7 +63,11 @@ class Response:
         if not self.body.strip():
             return NotJson("the body is empty")
         try:
-            value = json.loads(self.body, parse_constant=_no_constant, parse_float=_finite)
+            value = json.loads(
+                self.body,
+                parse_constant=_no_constant,
+                parse_float=_finite,
+            )
         except RecursionError:
             return NotJson(f"the body is JSON nested more than {MAX_JSON_DEPTH} deep")
         except json.JSONDecodeError as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from caselang.document import Case, GroupStep, RequestStep, parse, variables_used
+from caselang.document import Case, GroupStep, RequestStep, calls, parse, variables_used, walk
 from caselang.faults import DocumentInvalid
 from caselang.supported import EVERYTHING, SUPPORTED
 from caselang.yamltext import load_yaml
@@ -59,6 +59,8 @@ steps:
      asserts: [{query: {type: variable, expr: "rows[0].paid"}, predicate: "==", value: true}]}
 teardown: [{type: wait, duration_ms: 1}]
 """)
+
+A_WAIT = {"type": "wait", "duration_ms": 1}
 
 
 def _case(**fields: Any) -> dict[str, Any]:
@@ -120,6 +122,16 @@ def test_the_whole_format_is_read() -> None:
     ]
 
 
+def test_steps_are_walked_in_order_with_those_of_groups_and_calls_are_listed_once() -> None:
+    call = {"type": "call", "case_id": 5}
+    group = {"type": "group", "steps": [call, {"type": "call", "case_id": 7}]}
+    case = parse(
+        _case(steps=[A_WAIT, group, call], teardown=[{"type": "call", "case_id": 6, "enabled": False}]), EVERYTHING
+    )
+    assert [step.type for step in walk(case)] == ["wait", "group", "call", "call", "call", "call"]
+    assert calls(case) == [5, 7, 6]
+
+
 def test_reading_leaves_the_document_as_it_was() -> None:
     before = copy.deepcopy(WHOLE)
     parse(WHOLE, EVERYTHING)
@@ -136,7 +148,7 @@ def test_reading_leaves_the_document_as_it_was() -> None:
         _case(options={"timeout_ms": 21_600_000, "failed_stop": None}), _case(variables={"a": "\\{{ not a template"}),
         _case(steps=[{"type": "wait", "duration_ms": 600_000}]),
         _case(steps=[{"type": "set", "variables": {"a": [1]}}]),
-        _request(method="PATCH", headers=[["A", "1"], ["a", "{{b}}"]]), _request(headers={"X-{{a}}": "b"}),
+        _request(method="PATCH", headers=[["A", "1"], ["a", "{{b}}"]]), _request(headers={"X-{{a}}": "b", "x.y_z": ""}),
         _request(url="{{base_url}}"), _request(url="HTTPS://x.test"), _request(body={"json": None}),
         _request(body={"json": [1, {"a": 1.5}]}), _request(body={"text": ""}), _request(body={"form": {"a": "b"}}),
         _request(body={"form": [["a", "1"], ["a", "2"]]}),
@@ -154,7 +166,6 @@ def test_a_document_is_accepted(document: dict[str, Any]) -> None:
     assert isinstance(parse(document), Case)
 
 
-A_WAIT = {"type": "wait", "duration_ms": 1}
 STEP = "steps[0]"
 EXPR = "steps[0].asserts[0].query.expr"
 VALUE = "steps[0].asserts[0].value"
