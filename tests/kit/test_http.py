@@ -16,7 +16,7 @@ from tests.support.serve import serving
 class Order(Body):
     name: Annotated[str, Field(max_length=5)]
     amount: int
-    lines: list[int] = []
+    lines: Annotated[list[int], Field(default_factory=list)]
 
 
 @pytest.fixture
