@@ -1,0 +1,226 @@
+"""Reads."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, exists, func, text
+from sqlalchemy import select as select_columns
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.scheduler.db import database
+from services.scheduler.models import AnyKnown, Firing, Task, TaskOwner, TaskProject
+
+MAX_ID = 2**31 - 1
+MAX_CASES_OF_TARGETS = 10_000
+_USERS = database.metadata.tables["known_user"]
+
+
+async def find_task(session: AsyncSession, task_id: int, *, lock: bool = False) -> Task | None:
+    """A task, locked for a change if asked; None when there is none."""
+    if task_id > MAX_ID:
+        return None
+    return await session.get(Task, task_id, with_for_update=lock or None, populate_existing=lock)
+
+
+async def tasks(session: AsyncSession, ids: Collection[int]) -> dict[int, Any]:
+    """Tasks by id; one query."""
+    return {task.key: task for task in await session.exec(select(Task).where(col(Task.id).in_(ids)))}
+
+
+async def find_firing(session: AsyncSession, run_id: UUID, *, lock: bool = False) -> Firing | None:
+    """The firing of a run, locked for a change if asked; None when it is no run of ours."""
+    query = select(Firing).where(Firing.run_id == run_id).execution_options(populate_existing=True)
+    return (await session.exec(query.with_for_update() if lock else query)).first()
+
+
+async def known(session: AsyncSession, model: type[AnyKnown], ids: Collection[int]) -> dict[int, AnyKnown]:
+    """What is known of objects, by id; one query."""
+    wanted = [id_ for id_ in set(ids) if id_ <= MAX_ID]
+    if not wanted:
+        return {}
+    return {thing.id: thing for thing in await session.exec(select(model).where(col(model.id).in_(wanted)))}
+
+
+async def users(session: AsyncSession, ids: Collection[int]) -> dict[int, RowMapping]:
+    """What is known of users, by id; one query."""
+    wanted = [id_ for id_ in set(ids) if id_ <= MAX_ID]
+    if not wanted:
+        return {}
+    found = await session.execute(select_columns(_USERS).where(_USERS.c.id.in_(wanted)))
+    return {row["id"]: row for row in found.mappings()}
+
+
+async def case_revisions(session: AsyncSession, ids: Collection[int]) -> dict[int, int]:
+    """The revision that is known of each case."""
+    query = text("SELECT id, revision FROM known_case WHERE id = ANY(CAST(:ids AS integer[]))")
+    return {row.id: row.revision for row in await session.execute(query, {"ids": list(ids)})}
+
+
+_CASES_OF_TARGETS = text("""
+    WITH RECURSIVE target AS (
+        SELECT * FROM unnest(CAST(:owners AS integer[]), CAST(:modules AS integer[]), CAST(:projects AS integer[]),
+                             CAST(:tags AS text[])) AS target (owner, module_id, project_id, tag)
+    ), module AS (
+        SELECT DISTINCT module_id AS root, module_id AS id FROM target WHERE module_id IS NOT NULL
+        UNION
+        SELECT module.root, child.id FROM module JOIN known_module child ON child.parent_id = module.id
+        WHERE NOT child.deleted
+    )
+    SELECT target.owner, known_case.id FROM target
+    JOIN module ON module.root = target.module_id JOIN known_case ON known_case.module_id = module.id
+    WHERE NOT known_case.deleted
+    UNION
+    SELECT target.owner, known_case.id FROM target JOIN known_case ON known_case.project_id = target.project_id
+    WHERE target.tag = ANY(known_case.tags) AND NOT known_case.deleted
+    ORDER BY 1, 2
+""")
+
+
+async def cases_of_targets(
+    session: AsyncSession, targets: Mapping[int, Sequence[Mapping[str, Any]]]
+) -> dict[int, list[int]]:
+    """The cases that tasks' targets stand for now, by task, in order of id; one query, none without targets.
+
+    At most 10,000 cases of a task: what an event has room for.
+    """
+    wanted = [(task_id, target) for task_id, of_task in targets.items() for target in of_task]
+    if not wanted:
+        return {}
+    found = await session.execute(
+        _CASES_OF_TARGETS,
+        {
+            "owners": [task_id for task_id, _ in wanted],
+            "modules": [target.get("module_id") for _, target in wanted],
+            "projects": [target.get("project_id") for _, target in wanted],
+            "tags": [target.get("tag") for _, target in wanted],
+        },
+    )
+    cases: defaultdict[int, list[int]] = defaultdict(list)
+    for owner, case_id in found:
+        cases[owner].append(case_id)
+    return {task_id: ids[:MAX_CASES_OF_TARGETS] for task_id, ids in cases.items()}
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The end of a task's ledger: which due times it has, and whether an occurrence waits in it."""
+
+    due_ats: set[datetime] = field(default_factory=set)
+    one_waits: bool = False
+
+
+EMPTY_LEDGER = Ledger()
+
+
+async def ledgers(session: AsyncSession, due: Sequence[Any]) -> dict[int, Ledger]:
+    """The end of the ledger of recurring tasks that are due, from their due time on; one query."""
+    query = text("""
+        SELECT firing.task_id, array_agg(firing.due_at) AS due_ats, bool_or(firing.state = 'waiting') AS one_waits
+        FROM unnest(CAST(:ids AS integer[]), CAST(:due_ats AS timestamptz[])) AS due (id, due_at)
+        JOIN firing ON firing.task_id = due.id AND firing.trigger = 'schedule'
+                   AND (firing.due_at >= due.due_at OR firing.state = 'waiting')
+        GROUP BY firing.task_id
+    """)
+    found = await session.execute(
+        query, {"ids": [task.id for task in due], "due_ats": [task.scheduled_at for task in due]}
+    )
+    return {row.task_id: Ledger(set(row.due_ats), row.one_waits) for row in found}
+
+
+async def list_tasks(  # noqa: PLR0913 (its filters)
+    session: AsyncSession,
+    *,
+    seen_by: int | None = None,
+    owner_id: int | None = None,
+    project_id: int | None = None,
+    status: str | None = None,
+    search: str | None = None,
+    order: ColumnElement[Any] | None = None,
+    offset: int,
+    limit: int,
+) -> tuple[int, list[Task]]:
+    """How many tasks there are of a kind, and a page of them, by default the newest first.
+
+    `seen_by` keeps those that a user owns or made, `owner_id` those that a user owns.
+    """
+    wanted = select(Task)
+    counted = select(func.count()).select_from(Task)
+    whose = seen_by if seen_by is not None else owner_id
+    id_ = col(Task.id)
+    conditions: list[Any] = []
+    if whose is not None:
+        id_ = col(TaskOwner.task_id)
+        conditions.append(TaskOwner.owner_id == whose)
+        wanted = wanted.join(TaskOwner, col(TaskOwner.task_id) == col(Task.id))
+        counted = select(func.count()).select_from(TaskOwner)
+    on_task: list[Any] = []
+    if owner_id is not None:
+        on_task.append(col(Task.owner_ids).contains([owner_id]))
+    if project_id is not None:
+        on_task.append(_in_project(project_id))
+    if status is not None:
+        on_task.append(Task.status == status)
+    if search:
+        on_task.append(col(Task.task_name).icontains(search, autoescape=True))
+    if whose is not None and on_task:
+        counted = counted.join(Task, col(TaskOwner.task_id) == col(Task.id))
+    total = (await session.exec(counted.where(*conditions, *on_task))).one()
+    page = wanted.where(*conditions, *on_task).order_by(*([order] if order is not None else []), id_.desc())
+    return total, list(await session.exec(page.offset(offset).limit(limit)))
+
+
+def _in_project(project_id: int) -> ColumnElement[bool]:
+    return exists().where(col(TaskProject.project_id) == project_id, col(TaskProject.task_id) == col(Task.id))
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """A due time and the attempts at it, the first one first."""
+
+    due_at: datetime
+    manual: bool
+    firings: list[Firing]
+
+
+async def occurrences(session: AsyncSession, task_id: int, *, offset: int, limit: int) -> tuple[int, list[Occurrence]]:
+    """A page of a task's ledger, the latest due time first."""
+    manual = col(Firing.trigger) == "manual"
+    due = select_columns(col(Firing.due_at), manual.label("manual")).where(col(Firing.task_id) == task_id).distinct()
+    total = (await session.execute(select_columns(func.count()).select_from(due.subquery()))).scalar_one()
+    page = due.order_by(col(Firing.due_at).desc(), manual).offset(offset).limit(limit).subquery()
+    query = (
+        select(Firing)
+        .join(page, (page.c.due_at == col(Firing.due_at)) & (page.c.manual == manual))
+        .where(Firing.task_id == task_id)
+        .order_by(col(Firing.due_at).desc(), manual, col(Firing.attempt))
+    )
+    grouped: dict[tuple[datetime, bool], list[Firing]] = {}
+    for firing in await session.exec(query):
+        grouped.setdefault((firing.due_at, firing.trigger == "manual"), []).append(firing)
+    return total, [Occurrence(due_at, by_hand, firings) for (due_at, by_hand), firings in grouped.items()]
+
+
+async def due_before(session: AsyncSession, moment: datetime, project_id: int | None, limit: int) -> list[Task]:
+    """Tasks that are not paused and are due before a moment, soonest first."""
+    query = select(Task).where(col(Task.next_due_at) < moment, col(Task.paused).is_(False))
+    if project_id is not None:
+        query = query.where(_in_project(project_id))
+    return list(await session.exec(query.order_by(col(Task.next_due_at)).limit(limit)))
+
+
+_STATE = text("""
+    SELECT clock_now() AS now,
+        (SELECT min(next_due_at) FROM task WHERE next_due_at IS NOT NULL AND NOT paused) AS next_due_at,
+        (SELECT count(*) FROM task WHERE next_due_at <= clock_now() AND NOT paused) AS overdue,
+        (SELECT count(*) FROM firing WHERE state IN ('fired', 'started')) AS open_firings
+""")
+
+
+async def state(session: AsyncSession) -> RowMapping:
+    """The present, what is due, and how many runs are awaited."""
+    return (await session.execute(_STATE)).mappings().one()
