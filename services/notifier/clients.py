@@ -1,7 +1,8 @@
-"""The outside world: the mail server, and auth."""
+"""The outside world: the mail server, channels, auth and catalog."""
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
@@ -9,23 +10,36 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
+import aiohttp
 import aiosmtplib
+from yarl import URL
 
+from kit.egress import EgressRefused, checked_connector
 from kit.peers import ask
 from kit.settings import settings
+from services.notifier.rules.chats import ChannelKind, Post, judge_answer
 from services.notifier.rules.telling import Later, Outcome, Refused, Sent
+from services.notifier.settings import notifier_settings
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 10
 REPLY_TIMEOUT_SECONDS = 60
 PERMANENT = 500
+POST_TIMEOUT_SECONDS = 15
+MAX_ANSWER_BYTES = 65536
 
 
 async def users(ids: list[int]) -> list[dict[str, Any]]:
     """The whole state of users, from auth. Raises: DependencyUnavailable."""
     answer = await ask("auth", "users:lookup", {"ids": ids})
     return list((answer or {}).get("users", []))
+
+
+async def projects(ids: list[int]) -> list[dict[str, Any]]:
+    """The whole state of projects, from catalog. Raises: DependencyUnavailable."""
+    answer = await ask("catalog", "projects:lookup", {"ids": ids})
+    return list((answer or {}).get("projects", []))
 
 
 def public_host() -> str:
@@ -126,3 +140,45 @@ def _store(path: Path, content: bytes) -> None:
     unfinished = path.with_suffix(".tmp")
     unfinished.write_bytes(content)
     unfinished.replace(path)
+
+
+def remove_mail_files(ids: Sequence[UUID]) -> None:
+    """Delete mails that were written to files."""
+    for id_ in ids:
+        mail_file(id_).unlink(missing_ok=True)
+
+
+def channel_session() -> aiohttp.ClientSession:
+    """A session whose every connection obeys the egress policy; it follows no redirect."""
+    return aiohttp.ClientSession(
+        connector=checked_connector(notifier_settings().egress),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT_SECONDS),
+        trust_env=False,
+    )
+
+
+async def send_post(session: aiohttp.ClientSession, kind: ChannelKind, post: Post) -> Outcome:
+    """Post to a channel. What the error says never holds the address: it is a secret."""
+    try:
+        async with session.post(
+            URL(post.url, encoded=True), data=post.body, headers=post.headers, allow_redirects=False
+        ) as answer:
+            return judge_answer(kind, answer.status, await answer.content.read(MAX_ANSWER_BYTES))
+    except TimeoutError:
+        return Later(f"no answer within {POST_TIMEOUT_SECONDS} s")
+    except (aiohttp.ClientError, OSError) as error:
+        refused = _egress_refusal(error)
+        return (
+            Later(type(error).__name__ if isinstance(error, aiohttp.InvalidURL) else str(error)[:500])
+            if refused is None
+            else Refused(refused)
+        )
+
+
+def _egress_refusal(error: BaseException | None) -> str | None:
+    while error is not None:
+        if isinstance(error, EgressRefused):
+            return str(error)
+        error = error.__cause__ or error.__context__
+    return None

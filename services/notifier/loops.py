@@ -1,7 +1,13 @@
 """What the notifier does on its own: send what is queued, and take back what a lost worker held."""
 
+import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
+import aiohttp
+
+from kit import clock
+from kit.crypto import DecryptionFailed
 from kit.errors import DependencyUnavailable
 from services.notifier import clients
 from services.notifier.db import database
@@ -9,12 +15,15 @@ from services.notifier.models import Delivery
 from services.notifier.rules.mail import compose, render
 from services.notifier.rules.telling import Later, Outcome, Refused
 from services.notifier.settings import notifier_settings
-from services.notifier.usecases import deliveries
+from services.notifier.usecases import channels, deliveries
 
 MAILS_AT_ONCE = 20
 """Mails that go over one connection before the next claim."""
 LONGEST_SLEEP_SECONDS = 5.0
 REAP_EVERY_SECONDS = 10.0
+POSTS_AT_ONCE = 20
+PURGED_AT_ONCE = 500
+PURGE_EVERY_SECONDS = 3600.0
 
 
 async def send_mails() -> float:
@@ -65,6 +74,35 @@ async def _send_mail(carrier: clients.MailCarrier, parcel: deliveries.Parcel, un
     return await carrier.send(parcel.delivery.id, message, user.email)
 
 
+async def send_posts() -> float:
+    """Claim what channels are to be told and post it, all at the same time."""
+    async with database.transaction() as session:
+        claimed = await deliveries.claim(session, mail=False, limit=POSTS_AT_ONCE)
+    if not claimed:
+        return await _seconds_to_sleep(mail=False)
+    async with database.transaction() as session:
+        parcels = await deliveries.pack(session, claimed)
+        now = await clock.now(session)
+    async with clients.channel_session() as web, asyncio.TaskGroup() as posts:
+        for parcel in parcels:
+            posts.create_task(_send_post(web, parcel, now))
+    return 0
+
+
+async def _send_post(web: aiohttp.ClientSession, parcel: deliveries.Parcel, now: datetime) -> None:
+    outcome: Outcome
+    if parcel.channel is None:
+        outcome = Refused("channel_deleted")
+    else:
+        try:
+            post = channels.post_to(parcel.channel, parcel.letter, parcel.delivery.id, now)
+            outcome = await clients.send_post(web, parcel.channel.kind, post)
+        except DecryptionFailed as error:
+            outcome = Later(str(error))
+    async with database.transaction() as session:
+        await deliveries.finish(session, parcel.delivery, outcome)
+
+
 async def _seconds_to_sleep(*, mail: bool) -> float:
     async with database.transaction() as session:
         seconds = await deliveries.seconds_to_next(session, mail=mail)
@@ -76,3 +114,13 @@ async def reap_deliveries() -> float:
     async with database.transaction() as session:
         await deliveries.reap(session)
     return REAP_EVERY_SECONDS
+
+
+async def purge_deliveries() -> float:
+    """Forget what was told longer ago than `ROUNDS_NOTIFIER_KEEP_DAYS`."""
+    async with database.transaction() as session:
+        files = await deliveries.purge(session, notifier_settings().keep_days, PURGED_AT_ONCE)
+    if files is None:
+        return PURGE_EVERY_SECONDS
+    await asyncio.to_thread(clients.remove_mail_files, files)
+    return 0

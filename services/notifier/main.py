@@ -5,14 +5,19 @@ from kit.service import Service
 from services.notifier import migrations
 from services.notifier.consumers import consumer
 from services.notifier.db import database
-from services.notifier.endpoints import router
-from services.notifier.loops import reap_deliveries, send_mails
+from services.notifier.endpoints import channels, deliveries, preferences
+from services.notifier.loops import purge_deliveries, reap_deliveries, send_mails, send_posts
 
 service = Service(
     name="notifier",
     database=database,
     migrations=migrations,
-    routers=[router],
+    routers=[deliveries.router, channels.router, preferences.router],
     consumer=consumer,
-    loops=[Loop(send_mails, wake="delivery"), Loop(reap_deliveries)],
+    loops=[
+        Loop(send_mails, wake="delivery"),
+        Loop(send_posts, wake="delivery"),
+        Loop(reap_deliveries),
+        Loop(purge_deliveries),
+    ],
 )

@@ -11,6 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from contracts.scheduler import Notify
 from services.notifier.db import database
+from services.notifier.rules.chats import ChannelKind
 
 MAIL_CHANNEL_ID = 0
 """The built-in channel that mails owners; it has no row, since nobody can edit it."""
@@ -47,7 +48,10 @@ class CompletedRun(Base, table=True):
     """What there is to tell: a final run of a task. Deliveries are rendered from it."""
 
     __tablename__ = "completed_run"
-    __table_args__ = (Index("completed_run_created_at_idx", "created_at"),)
+    __table_args__ = (
+        Index("completed_run_created_at_idx", "created_at"),
+        Index("completed_run_task_id_idx", "task_id", "run_id"),
+    )
 
     run_id: UUID = Field(primary_key=True)
     task_id: int
@@ -123,11 +127,13 @@ class Channel(Base, table=True):
     id: int | None = Field(default=None, primary_key=True)
     project_id: int
     name: str = Field(sa_type=Text)
-    kind: str = Field(sa_type=Text)
+    kind: ChannelKind = Field(sa_type=Text)
     url: str = Field(sa_type=Text)
     """Encrypted: addresses of chats are secrets."""
+    host: str = Field(sa_type=Text)
+    """The part of the address that may be shown."""
     secret: str | None = Field(sa_type=Text)
-    """Encrypted; signs what a webhook gets."""
+    """Encrypted; signs what is posted."""
     notify: Notify = Field(sa_type=Text)
     language: str = Field(sa_type=Text)
     enabled: bool

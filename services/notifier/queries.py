@@ -74,6 +74,14 @@ async def channels(session: AsyncSession, ids: Iterable[int]) -> dict[int, Chann
     return {row.id: row for row in found if row.id is not None}
 
 
+async def channel_page(session: AsyncSession, project_id: int | None, paging: Paging) -> tuple[int, Sequence[Channel]]:
+    """How many channels there are, of a project or in all, and one page of them by name."""
+    conditions = [] if project_id is None else [col(Channel.project_id) == project_id]
+    total = (await session.exec(select(func.count()).select_from(Channel).where(*conditions))).one()
+    by_name = select(Channel).where(*conditions).order_by(col(Channel.name), col(Channel.id))
+    return total, (await session.exec(by_name.offset(paging.offset).limit(paging.page_size))).all()
+
+
 async def projects(session: AsyncSession, ids: Iterable[int]) -> dict[int, KnownProject]:
     """The known projects among these ids."""
     found = await session.exec(select(KnownProject).where(col(KnownProject.id).in_(set(ids))))

@@ -44,6 +44,15 @@ class Letter:
     unsubscribe_url: str | None
     """None where the reader is not the recipient: the link works without logging in."""
 
+    @property
+    def report_url(self) -> str:
+        """Where the report is read."""
+        return self.public_url.rstrip("/") + self.run.report_path
+
+    def say(self, text: str, **values: object) -> str:
+        """A text in the reader's language, its placeholders filled."""
+        return translate(text, values, in_language=self.language)
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -107,29 +116,48 @@ _templates = _environment()
 
 def render(letter: Letter) -> Rendered:
     """Write the mail. The pass rate of each case comes first; those that failed lead."""
+    values = _values(letter)
+    html, text = (_templates.get_template(f"run.{kind}").render(values) for kind in ("html", "txt"))
+    return Rendered(values["subject"], html, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
+
+
+def summary(letter: Letter) -> list[str]:
+    """The same in few plain lines without the link, below the 2048 bytes that the narrowest chat takes."""
+    text = _templates.get_template("run.chat.txt").render(_values(letter))
+    return [line for line in text.splitlines() if line]
+
+
+def render_unsubscribe_page(language: str, task_name: str, *, done: bool) -> str:
+    """The page behind a mail's unsubscribe link: the question, or that it is `done`."""
+
+    def say(text: str, **values: object) -> str:
+        return translate(text, values, in_language=language)
+
+    page = _templates.get_template("unsubscribe.html")
+    return page.render({"language": language, "task": clean(task_name), "done": done, "_": say})
+
+
+def _values(letter: Letter) -> dict[str, Any]:
     run = letter.run
     started = run.started_at or run.finished_at
-    values: dict[str, Any] = {
+    cases = sorted(run.cases, key=_urgency)
+    return {
+        "subject": subject(run, letter.language),
         "run": run,
-        "cases": sorted(run.cases, key=_urgency),
+        "cases": cases,
+        "failing": [case for case in cases if case.status in FAILING],
         "change": letter.change,
         "marks": _marks(letter.change),
         "project_names": letter.project_names,
         "language": letter.language,
-        "_": partial(_say, letter.language),
+        "_": letter.say,
         "status_words": STATUS_WORDS,
         "colours": _COLOURS,
         "time": partial(local_time, zone=letter.zone),
         "took_ms": (run.finished_at - started).total_seconds() * 1000,
-        "report_url": letter.public_url.rstrip("/") + run.report_path,
+        "report_url": letter.report_url,
         "unsubscribe_url": letter.unsubscribe_url,
     }
-    html, text = (_templates.get_template(f"run.{kind}").render(values) for kind in ("html", "txt"))
-    return Rendered(subject(run, letter.language), html, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
-
-
-def _say(language: str, text: str, **values: object) -> str:
-    return translate(text, values, in_language=language)
 
 
 def _urgency(case: CaseOutcome) -> int:

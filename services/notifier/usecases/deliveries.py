@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import orjson
 from prometheus_client import Counter
 from sqlalchemy import func, text, update
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.auth import UserChanged
@@ -50,6 +50,12 @@ _REAP = text("""
     UPDATE delivery SET status = 'queued', lease_token = NULL, lease_until = NULL, not_before = clock_now(),
                         error = 'worker_lost'
     WHERE status = 'sending' AND lease_until < clock_now() RETURNING id
+""")
+_OLD_RUNS = text("""
+    SELECT run_id FROM completed_run WHERE created_at < clock_now() - make_interval(days => :days)
+    AND NOT EXISTS (SELECT 1 FROM delivery
+                    WHERE delivery.run_id = completed_run.run_id AND status IN ('queued', 'sending'))
+    ORDER BY created_at LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
 _NEXT = """
     SELECT extract(epoch FROM min(not_before) - clock_now()) FROM delivery
@@ -218,3 +224,18 @@ async def retry(session: AsyncSession, caller: Caller, id_: UUID) -> Delivery:
     wake_after_commit(session, "delivery")
     log.info("delivery %s is sent by hand by user %s", id_, caller.user_id)
     return delivery
+
+
+async def purge(session: AsyncSession, keep_days: int, limit: int) -> list[UUID] | None:
+    """Forget runs of long ago, with their deliveries; answers which of the mails lie in files, None: all is done."""
+    old = await session.execute(_OLD_RUNS, {"days": keep_days, "limit": limit})
+    run_ids = old.scalars().all()
+    if not run_ids:
+        return None
+    gone = await session.exec(
+        delete(Delivery).where(col(Delivery.run_id).in_(run_ids)).returning(col(Delivery.id), col(Delivery.via))
+    )
+    files = [id_ for id_, via in gone if via == "file"]
+    await session.exec(delete(CompletedRun).where(col(CompletedRun.run_id).in_(run_ids)))
+    log.info("forgot what was told of %d runs", len(run_ids))
+    return files

@@ -26,6 +26,7 @@ CREATE TABLE completed_run (
     CONSTRAINT completed_run_pkey PRIMARY KEY (run_id)
 );
 CREATE INDEX completed_run_created_at_idx ON completed_run (created_at);
+CREATE INDEX completed_run_task_id_idx ON completed_run (task_id, run_id);
 CREATE TABLE task_state (
     task_id integer NOT NULL,
     run_id uuid NOT NULL,
@@ -71,6 +72,7 @@ CREATE TABLE channel (
     name text NOT NULL,
     kind text NOT NULL,
     url text NOT NULL,
+    host text NOT NULL,
     secret text,
     notify text NOT NULL,
     language text NOT NULL,

@@ -1,4 +1,4 @@
-"""HTTP of the notifier: `/notifications`."""
+"""Deliveries: what was told to whom, and what was not."""
 
 from collections.abc import Sequence
 from typing import Annotated
