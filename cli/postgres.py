@@ -4,14 +4,21 @@ In the foreground: `python -m cli.postgres --data-dir data/postgres --port 5432`
 """
 
 import argparse
+import asyncio
 import ctypes
+import logging
 import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
+import time
 import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 # The wheel warns at import when there is no XDG_RUNTIME_DIR; its folder for sockets is not used here.
@@ -22,12 +29,21 @@ with warnings.catch_warnings(action="ignore"):
         ensure_user_exists,
     )
 
+log = logging.getLogger(__name__)
+
 BIN = POSTGRES_VERSIONS[18]
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 PR_GET_PDEATHSIG = 2
 SEARCH = 0o011
 READ_AND_SEARCH = 0o055
+FIXED = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC"]
+START_SECONDS = 60
+STOP_SECONDS = 30
+
+
+class PostgresFailed(Exception):
+    """The server does not start."""
 
 
 def prepare(data_dir: Path, password: str | None = None) -> pwd.struct_passwd | None:
@@ -73,6 +89,91 @@ def init_cluster(folder: Path, password: str | None, account: pwd.struct_passwd 
         )
 
 
+@asynccontextmanager
+async def running(data_dir: Path, password: str, log_path: Path) -> AsyncIterator[int]:
+    """Run the server for the length of a block and give its port on 127.0.0.1; one that dies is started again.
+
+    It ends when this process ends, however that comes about. One of a process before that is still ending is waited
+    for.
+
+    Raises: PostgresFailed.
+    """
+    account = await asyncio.to_thread(prepare, data_dir, password)
+    process, port = await _start(data_dir, account, log_path, None)
+
+    async def keep() -> None:
+        nonlocal process
+        while True:
+            log.error("PostgreSQL ended with code %d and is started again", await process.wait())
+            process, _ = await _start(data_dir, account, log_path, port)
+
+    keeper = asyncio.create_task(keep())
+    try:
+        yield port
+    finally:
+        keeper.cancel()
+        await asyncio.wait([keeper])
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+
+
+async def _start(
+    data_dir: Path, account: pwd.struct_passwd | None, log_path: Path, port: int | None
+) -> tuple[asyncio.subprocess.Process, int]:
+    """Start until a server takes connections, on any free port unless one is given.
+
+    Raises: PostgresFailed after a minute.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        chosen = port or free_port()
+        with log_path.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *command(data_dir, chosen, ["log_checkpoints=off"]),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
+                start_new_session=True,  # Ctrl-C in a terminal is for the platform, which stops the server last
+                preexec_fn=_end_with_parent,
+            )
+        while process.returncode is None and time.monotonic() < deadline:
+            if await _takes_connections(chosen):
+                return process, chosen
+            await asyncio.sleep(0.02)
+        if process.returncode is None:
+            process.kill()
+        await asyncio.sleep(0.1)
+    raise PostgresFailed(f"PostgreSQL does not start; see {log_path}")
+
+
+async def _takes_connections(port: int) -> bool:
+    options = ["-q", "-h", "127.0.0.1", "-p", str(port)]
+    return not await (await asyncio.create_subprocess_exec(str(BIN / "pg_isready"), *options)).wait()
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def command(data_dir: Path, port: int, settings: list[str]) -> list[str]:
+    """The command line of a prepared server."""
+    options = [part for setting in [*FIXED, *settings] for part in ("-c", setting)]
+    return [str(BIN / "postgres"), "-D", str(data_dir), "-p", str(port), *options]
+
+
 def main() -> None:
     """Become the server: this process is replaced by PostgreSQL, so signals reach it."""
     parser = argparse.ArgumentParser(description="The embedded PostgreSQL on a TCP port, in the foreground.")
@@ -91,10 +192,8 @@ def main() -> None:
         os.setuid(account.pw_uid)
         LIBC.prctl(PR_SET_PDEATHSIG, death_signal.value and signal.SIGINT)
     os.chdir("/")
-    fixed = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC"]
-    settings = [part for setting in [*fixed, *options.settings] for part in ("-c", setting)]
-    server = str(BIN / "postgres")
-    os.execv(server, [server, "-D", str(data_dir), "-p", str(options.port), *settings])  # noqa: S606 - our own command
+    server = command(data_dir, options.port, options.settings)
+    os.execv(server[0], server)  # noqa: S606 - our own command
 
 
 if __name__ == "__main__":

@@ -1,0 +1,69 @@
+"""Serving an application in this process until SIGINT or SIGTERM."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+CONNECTIONS_END_SECONDS = 5
+logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the address before anything slow is done; port 0: one that is free.
+
+    Raises: OSError when it is taken or no address of this machine.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}") from error
+    return listener
+
+
+def stop_event() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set from now on, instead of ending the process at once."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, telling when it answers."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application and listen."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
+    """Serve until `stop` is set, then finish the requests and the work in hand. A second Ctrl-C does not wait.
+
+    Raises: SystemExit when the application does not start; the log tells why.
+    """
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=CONNECTIONS_END_SECONDS,
+    )
+    server = _Server(config, on_ready)
+    server.should_exit = stop.is_set()
+    await server.serve(sockets=[listener])
