@@ -6,7 +6,8 @@ JSON that a person wrote is kept as `json`, not `jsonb`: the order of its keys i
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, JSON, BigInteger, Column, DateTime, Identity, Index, Integer, Text
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Identity, Index, Integer, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from services.catalog.db import database

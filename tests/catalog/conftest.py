@@ -43,8 +43,10 @@ def document(name: str = "登录", **more: Any) -> dict[str, Any]:
 class Catalog:
     """The running service and who talks to it."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self) -> None:
+        self.url = ""
+        self.known_to_auth: dict[int, dict[str, Any]] = {}
+        """What `users:lookup` answers: the fixture stands in for auth."""
         self._ids = itertools.count(1)
         self._revisions = itertools.count(1)
         self._clients: list[httpx.AsyncClient] = []
@@ -69,8 +71,8 @@ class Catalog:
         await self.assign(client, projects or [])
         return client
 
-    async def assign(self, client: Any, projects: list[int]) -> None:
-        """Deliver the event that makes a user the member of these projects."""
+    async def assign(self, client: Any, projects: list[int], *, told: bool = True) -> None:
+        """Make a user the member of these projects at auth; the catalog is `told` by the event, or not yet."""
         state = {
             "id": client.user_id,
             "revision": next(self._revisions),
@@ -94,6 +96,9 @@ class Catalog:
                 }
             ],
         }
+        self.known_to_auth[client.user_id] = state
+        if not told:
+            return
         async with database.transaction() as session:
             _, handler = consumer.handlers["user.changed"]
             await handler(UserChanged.model_validate_json(orjson.dumps(state)), session)
@@ -151,8 +156,9 @@ async def catalog(schema: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setenv("ROUNDS_CATALOG_DATABASE_URL", schema)
     monkeypatch.setenv("ROUNDS_HTTP_PORT", str(free_port()))
     settings.cache_clear()
-    async with _serving() as url:
-        running = Catalog(url)
+    running = Catalog()
+    async with _serving(running) as url:
+        running.url = url
         running.admin = await running.user("admin", superuser=True)
         yield running
         await running.close()
@@ -160,7 +166,7 @@ async def catalog(schema: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 @asynccontextmanager
-async def _serving() -> AsyncIterator[str]:
+async def _serving(catalog: Catalog) -> AsyncIterator[str]:
     supervisor = Supervisor()
 
     @asynccontextmanager
@@ -179,6 +185,11 @@ async def _serving() -> AsyncIterator[str]:
     add_error_handlers(app)
     for router in service.routers:
         app.include_router(router)
+
+    @app.post("/internal/auth/users:lookup")
+    async def look_up(wanted: dict[str, list[int]]) -> dict[str, Any]:
+        return {"users": [catalog.known_to_auth[id] for id in wanted["ids"] if id in catalog.known_to_auth]}
+
     port = settings().http_port
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
     serving = asyncio.create_task(server.serve())

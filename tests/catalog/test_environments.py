@@ -1,0 +1,169 @@
+from typing import Any
+
+from sqlalchemy import text
+
+from kit import crypto
+from services.catalog.db import database
+from tests.catalog.conftest import Catalog
+
+BODY: dict[str, Any] = {
+    "name": "qa",
+    "base_urls": {"default": "https://qa.example.test", "pay": "https://pay.example.test"},
+    "headers": {"X-Env": "qa", "A-First": "last"},
+    "variables": {"user": "bob", "limits": [1, 2]},
+    "secrets": {"password": "s3cret-value"},
+    "is_default": True,
+    "verify_tls": True,
+    "proxy": None,
+}
+
+
+async def make(catalog: Catalog, project_id: int, **more: Any) -> dict[str, Any]:
+    answer = await catalog.admin.post(f"/catalog/projects/{project_id}/environments", json={**BODY, **more})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_an_environment_answers_everything_but_its_secrets(catalog: Catalog) -> None:
+    project_id = await catalog.project()
+    environment = await make(catalog, project_id)
+    [secret] = environment["secrets"]
+    assert secret["name"] == "password"
+    assert set(secret) == {"name", "updated_at"}
+    assert {name: environment[name] for name in BODY if name != "secrets"} == {
+        name: value for name, value in BODY.items() if name != "secrets"
+    }
+    assert list(environment["headers"]) == ["X-Env", "A-First"]
+    assert environment["project_id"] == project_id
+    assert environment["databases"] is None
+    read = await catalog.admin.get(f"/catalog/environments/{environment['id']}")
+    assert read.json() == environment
+    listed = await catalog.admin.get(f"/catalog/projects/{project_id}/environments")
+    assert listed.json() == {"total": 1, "page": 1, "page_size": 20, "data": [environment]}
+    for answer in (read, listed):
+        assert "s3cret" not in answer.text
+
+
+async def test_secrets_are_stored_and_stated_encrypted_for_their_environment(catalog: Catalog) -> None:
+    environment = await make(catalog, await catalog.project())
+    async with database.transaction() as session:
+        [stored] = (await session.execute(text("SELECT value FROM secret"))).scalars()
+    assert stored.startswith("k1:")
+    assert crypto.decrypt("password", environment["id"], stored) == "s3cret-value"
+    [event] = await catalog.events("environment.changed")
+    assert event["secrets"] == {"password": stored}
+    assert event["is_default"] is True
+    assert all("s3cret" not in str(one) for one in await catalog.events())
+
+
+async def test_a_secret_is_set_by_a_value_deleted_by_null_and_kept_when_absent(catalog: Catalog) -> None:
+    project_id = await catalog.project()
+    environment = await make(catalog, project_id, secrets={"a": "value-a", "b": "value-b", "c": "value-c"})
+    url = f"/catalog/environments/{environment['id']}"
+    changed = await catalog.admin.put(url, json={**BODY, "secrets": {"a": "other-a", "b": None}})
+    assert changed.status_code == 200, changed.text
+    assert [secret["name"] for secret in changed.json()["secrets"]] == ["a", "c"]
+    assert changed.json()["revision"] == 2
+    before = {secret["name"]: secret["updated_at"] for secret in environment["secrets"]}
+    after = {secret["name"]: secret["updated_at"] for secret in changed.json()["secrets"]}
+    assert after["c"] == before["c"]
+    assert after["a"] > before["a"]
+    event = (await catalog.events("environment.changed"))[-1]
+    assert {name: crypto.decrypt(name, environment["id"], value) for name, value in event["secrets"].items()} == {
+        "a": "other-a",
+        "c": "value-c",
+    }
+
+
+async def test_a_short_secret_and_every_other_fault_are_named_at_once(catalog: Catalog) -> None:
+    project_id = await catalog.project()
+    faulty = {
+        "name": " ",
+        "base_urls": {"default": "ftp://x", "1bad": "https://x"},
+        "headers": {"bad name": "x"},
+        "variables": {"1st": 1},
+        "secrets": {"password": "short"},
+        "is_default": 1,
+        "proxy": "nowhere",
+        "databases": {},
+        "more": True,
+    }
+    answer = await catalog.admin.post(f"/catalog/projects/{project_id}/environments", json=faulty)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "invalid_parameter"
+    assert {(fault["field"], fault["reason"]) for fault in answer.json()["errors"]} == {
+        ("name", "bad_format"),
+        ("base_urls.default", "bad_format"),
+        ("base_urls.1bad", "bad_format"),
+        ("headers", "bad_format"),
+        ("variables", "bad_format"),
+        ("secrets.password", "out_of_range"),
+        ("is_default", "wrong_type"),
+        ("proxy", "bad_format"),
+        ("databases", "wrong_type"),
+        ("more", "unknown_field"),
+    }
+    assert "short" not in answer.text
+    assert (await catalog.admin.get(f"/catalog/projects/{project_id}/environments")).json()["total"] == 0
+
+
+async def test_exactly_one_environment_of_a_project_is_the_default(catalog: Catalog) -> None:
+    project_id = await catalog.project()
+
+    async def default() -> Any:
+        return (await catalog.admin.get(f"/catalog/projects/{project_id}")).json()["default_environment_id"]
+
+    async def flags() -> dict[int, bool]:
+        listed = await catalog.admin.get(f"/catalog/projects/{project_id}/environments")
+        return {one["id"]: one["is_default"] for one in listed.json()["data"]}
+
+    first = await make(catalog, project_id, is_default=False)
+    assert first["is_default"], "the first one is the default whatever it says"
+    second = await make(catalog, project_id, name="second", is_default=False)
+    third = await make(catalog, project_id, name="third", is_default=True)
+    assert await flags() == {first["id"]: False, second["id"]: False, third["id"]: True}
+    assert await default() == third["id"]
+
+    await catalog.admin.put(f"/catalog/environments/{second['id']}", json={**BODY, "is_default": True})
+    assert await flags() == {first["id"]: False, second["id"]: True, third["id"]: False}
+    stated = {event["id"]: event["is_default"] for event in await catalog.events("environment.changed")}
+    assert stated == await flags()
+
+    assert (await catalog.admin.delete(f"/catalog/environments/{second['id']}")).status_code == 204
+    assert await flags() == {first["id"]: True, third["id"]: False}
+    assert await default() == first["id"]
+    for one in (first, third):
+        await catalog.admin.delete(f"/catalog/environments/{one['id']}")
+    assert await default() is None
+    assert (await catalog.events("project.changed"))[-1]["default_environment_id"] is None
+    gone = [event for event in await catalog.events("environment.changed") if event["deleted"]]
+    assert {event["id"] for event in gone} == {first["id"], second["id"], third["id"]}
+    assert all(event["secrets"] is None and event["name"] for event in gone)
+
+
+async def test_a_stale_revision_is_refused_with_the_present_one(catalog: Catalog) -> None:
+    environment = await make(catalog, await catalog.project())
+    url = f"/catalog/environments/{environment['id']}"
+    assert (await catalog.admin.put(url, json=BODY, headers={"If-Match": '"1"'})).status_code == 200
+    stale = await catalog.admin.put(url, json=BODY, headers={"If-Match": "1"})
+    assert stale.status_code == 409
+    assert stale.json()["code"] == "revision_conflict"
+    assert stale.json()["revision"] == 2
+    assert (await catalog.admin.delete(url, headers={"If-Match": "1"})).status_code == 409
+    assert (await catalog.admin.delete(url, headers={"If-Match": "2"})).status_code == 204
+    assert (await catalog.admin.get(url)).status_code == 404
+
+
+async def test_the_order_of_checks_is_missing_then_404_403_409_then_faults(catalog: Catalog) -> None:
+    environment = await make(catalog, await catalog.project())
+    url = f"/catalog/environments/{environment['id']}"
+    bob = await catalog.user("bob")
+    faulty = {**BODY, "proxy": 5}
+    missing = {name: value for name, value in faulty.items() if name != "name"}
+    old = {"If-Match": "7"}
+    assert (await bob.put("/catalog/environments/999999", json=missing)).json()["code"] == "missing_parameter"
+    assert (await bob.put("/catalog/environments/999999", json=faulty)).json()["code"] == "not_found"
+    assert (await bob.put(url, json=faulty, headers=old)).json()["code"] == "permission_denied"
+    assert (await catalog.admin.put(url, json=faulty, headers=old)).json()["code"] == "revision_conflict"
+    assert (await catalog.admin.put(url, json=faulty)).json()["code"] == "invalid_parameter"
