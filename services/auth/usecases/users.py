@@ -100,15 +100,14 @@ async def update_user(session: AsyncSession, caller: Caller, change: UserUpdate)
     if user.is_first and any(given.get(name, value) != value for name, value in fixed.items()):
         raise PermissionDenied
 
-    before = _shown(user)
+    before, user.updated_at = _shown(user), await clock.now(session)
     for name, value in given.items():
         setattr(user, name, value)
-    user.updated_at = await clock.now(session)
+    await _flush_name(session)
     if new_password:
         user.password_hash, user.must_change_password = password_hash, must_change
     if new_password or not user.is_active:
         await _end_sessions(session, user.id)
-    await _flush_name(session)
     await state(session, [user])
     old, new = audit.difference(before, _shown(user))
     masked = {"password": audit.MASKED} if new_password else {}
