@@ -5,16 +5,20 @@ is called.
 """
 
 import time
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.output import fail
+from cli.output import Format, Output, console, errors, fail, print_json, print_table
 
 STARTED = time.monotonic()
 
 app = typer.Typer()
+config_app = typer.Typer()
+app.add_typer(config_app, name="config", rich_help_panel="Run Rounds")
 
 Host = Annotated[str, typer.Option(envvar="ROUNDS_HTTP_HOST", help="address to listen on")]
 Port = Annotated[int, typer.Option(envvar="ROUNDS_HTTP_PORT", min=0, max=65535, help="port to listen on; 0: any")]
@@ -44,3 +48,100 @@ def up(
         one_process.up(host, port, data_dir, open_browser=open_browser, since=STARTED)
     except (one_process.AlreadyRunning, one_process.PostgresFailed, OSError) as error:
         fail(str(error))
+
+
+class Part(StrEnum):
+    """What a process can serve."""
+
+    auth = "auth"
+    catalog = "catalog"
+    scheduler = "scheduler"
+    executor = "executor"
+    notifier = "notifier"
+    console = "console"
+
+
+@app.command(rich_help_panel="Run Rounds")
+def serve(
+    parts: Annotated[list[Part], typer.Argument(metavar="SERVICE...", help=", ".join(Part))],
+    port: Port = 8000,
+    host: Host = "127.0.0.1",
+) -> None:
+    """Serve one service, or several, as one of many processes that speak over Kafka.
+
+    Needs a database that `rounds migrate` has prepared, and ROUNDS_KAFKA_BOOTSTRAP_SERVERS; see `rounds config`.
+
+    Examples:
+        rounds serve scheduler --port 8003
+
+        rounds serve auth catalog console --host 0.0.0.0
+    """
+    from cli import serve as serving  # noqa: PLC0415 - see above
+
+    try:
+        serving.run([str(part) for part in parts], host, port)
+    except (RuntimeError, OSError) as error:
+        fail(str(error))
+
+
+@app.command(rich_help_panel="Run Rounds")
+def migrate(
+    services: Annotated[
+        list[Part] | None, typer.Argument(metavar="[SERVICE]...", help="whose schemas; default: all five")
+    ] = None,
+) -> None:
+    """Bring the database schemas to this version, and make missing Kafka topics. Safe to repeat, and from many pods.
+
+    With ROUNDS_ADMIN_DATABASE_URL it makes each service's role and schema first. `rounds up` needs none of this.
+
+    Examples:
+        rounds migrate
+
+        rounds migrate scheduler executor
+    """
+    from cli import migrate as migrating  # noqa: PLC0415 - see above
+
+    try:
+        migrating.run([str(part) for part in services or []])
+    except migrating.MigrationFailed as error:
+        fail(str(error))
+
+
+@config_app.callback(invoke_without_command=True)
+def config(context: typer.Context, output: Output = Format.table) -> None:
+    """Show the settings in force, secrets masked, each with its source.
+
+    Examples:
+        rounds config
+
+        rounds config --output json
+
+        rounds config check
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from cli import config as configuration  # noqa: PLC0415 - see above
+
+    if faults := configuration.faults_of_values():
+        fail("\n".join(faults))
+    found = configuration.in_force()
+    if output is Format.json:
+        print_json([asdict(setting) for setting in found])
+        return
+    print_table(("setting", "value", "source"), [(one.name, one.value, one.source) for one in found])
+
+
+@config_app.command()
+def check() -> None:
+    """Say what is wrong with the settings; exit code 2 when something is.
+
+    Example:
+        rounds config check
+    """
+    from cli import config as configuration  # noqa: PLC0415 - see above
+
+    for name in configuration.unknown():
+        errors.print(f"{name} is no setting of Rounds")
+    if faults := configuration.faults():
+        fail("\n".join(faults))
+    console.print("The settings are sound.")

@@ -7,7 +7,7 @@ import time
 import webbrowser
 from pathlib import Path
 
-from cli import postgres
+from cli import console, postgres
 from cli.data_dir import AlreadyRunning as AlreadyRunning
 from cli.data_dir import load_secrets, locked
 from cli.postgres import PostgresFailed as PostgresFailed
@@ -50,7 +50,9 @@ async def _run(host: str, listener: socket.socket, data_dir: Path, *, open_brows
             if open_browser:
                 webbrowser.open(settings().public_url)
 
-        await serve(create_app(SERVICES), listener, stop, ready)
+        app = create_app(SERVICES)
+        app.include_router(console.router)
+        await serve(app, listener, stop, ready)
 
 
 def _set_environment(host: str, port: int, data_dir: Path, server: str, secrets: dict[str, str]) -> None:
