@@ -94,6 +94,11 @@ class Running:
         async with auth.database.transaction() as session:
             return [dict(row) for row in (await session.execute(text(query), values)).mappings()]
 
+    async def forget_projects(self) -> None:
+        """Let auth have heard of no project yet."""
+        async with auth.database.transaction() as session:
+            await session.execute(text("DELETE FROM known_project"))
+
     async def states(self, user_id: int) -> list[dict[str, Any]]:
         """What was stated of a user, in order."""
         query = "SELECT value FROM outbox WHERE topic = 'user.changed' AND subscriber = 'catalog' AND key = :key"
@@ -122,7 +127,7 @@ def schemas(postgres: Postgres, worker_id: str) -> str:
 
 
 @pytest.fixture
-def configured(schemas: str, monkeypatch: pytest.MonkeyPatch, environment: None) -> pytest.MonkeyPatch:  # noqa: ARG001 (it comes first)
+def configured(schemas: str, monkeypatch: pytest.MonkeyPatch, environment: None) -> pytest.MonkeyPatch:
     """Settings of both services; clear their caches after changing more."""
     monkeypatch.setenv("ROUNDS_DATABASE_URL", schemas)
     monkeypatch.setenv("ROUNDS_ADMIN_PASSWORD", ADMIN_PASSWORD)
@@ -133,7 +138,7 @@ def configured(schemas: str, monkeypatch: pytest.MonkeyPatch, environment: None)
 
 
 @pytest.fixture
-async def running(configured: pytest.MonkeyPatch) -> AsyncIterator[Running]:  # noqa: ARG001 (it comes first)
+async def running(configured: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """Both services with nobody but the first superuser, logged in as `running.admin`."""
     async with serving() as found:
         found.admin = found.client()
