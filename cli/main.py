@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import platform
+from cli import login, platform
 
 app = typer.Typer(
     name="rounds",
@@ -12,5 +12,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (platform,):
+for group in (platform, login):
     app.add_typer(group.app)
