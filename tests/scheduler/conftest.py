@@ -146,7 +146,7 @@ def token(user_id: int) -> str:
     return f"rnd_token_of_{user_id}"
 
 
-def user(id: int, username: str, projects: list[int] = [], **more: Any) -> UserChanged:  # noqa: A002, B006 (read only)
+def user(id: int, username: str, projects: list[int] = [], **more: Any) -> UserChanged:  # noqa: B006 (read only)
     credential = Credential(
         kind="session",
         sha256=hashlib.sha256(token(id).encode()).hexdigest(),
@@ -164,7 +164,7 @@ def user(id: int, username: str, projects: list[int] = [], **more: Any) -> UserC
     return UserChanged(**(values | more))
 
 
-def project(id: int, name: str, default_environment_id: int | None = None, **more: Any) -> ProjectChanged:  # noqa: A002
+def project(id: int, name: str, default_environment_id: int | None = None, **more: Any) -> ProjectChanged:
     values: dict[str, Any] = {
         "id": id, "revision": 1, "deleted": False, "name": name, "description": "", "variables": {},
         "egress_allow": [], "default_environment_id": default_environment_id,
@@ -172,7 +172,7 @@ def project(id: int, name: str, default_environment_id: int | None = None, **mor
     return ProjectChanged(**(values | more))
 
 
-def environment_of(id: int, project_id: int, **more: Any) -> EnvironmentChanged:  # noqa: A002
+def environment_of(id: int, project_id: int, **more: Any) -> EnvironmentChanged:
     values: dict[str, Any] = {
         "id": id, "revision": 1, "deleted": False, "name": f"env{id}", "project_id": project_id,
         "base_urls": {"default": "http://127.0.0.1"}, "headers": {}, "variables": {}, "secrets": {},
@@ -181,7 +181,7 @@ def environment_of(id: int, project_id: int, **more: Any) -> EnvironmentChanged:
     return EnvironmentChanged(**(values | more))
 
 
-def module(id: int, project_id: int, parent_id: int | None = None, **more: Any) -> ModuleChanged:  # noqa: A002
+def module(id: int, project_id: int, parent_id: int | None = None, **more: Any) -> ModuleChanged:
     values: dict[str, Any] = {
         "id": id, "revision": 1, "deleted": False, "name": f"模块{id}", "project_id": project_id,
         "parent_id": parent_id, "position": 0,
@@ -189,7 +189,7 @@ def module(id: int, project_id: int, parent_id: int | None = None, **more: Any) 
     return ModuleChanged(**(values | more))
 
 
-def case(id: int, name: str = "用例", project_id: int = PROJECT, module_id: int = MODULE, **more: Any) -> CaseChanged:  # noqa: A002
+def case(id: int, name: str = "用例", project_id: int = PROJECT, module_id: int = MODULE, **more: Any) -> CaseChanged:
     values: dict[str, Any] = {
         "id": id, "revision": 1, "deleted": False, "name": name, "project_id": project_id, "module_id": module_id,
         "tags": [], "document": {}, "calls": [], "step_count": 1,
@@ -239,7 +239,7 @@ def schema(postgres: Postgres, worker_id: str) -> str:
 
 
 @pytest.fixture
-async def sources(monkeypatch: pytest.MonkeyPatch, environment: None) -> AsyncIterator[Sources]:  # noqa: ARG001 (it comes first)
+async def sources(monkeypatch: pytest.MonkeyPatch, environment: None) -> AsyncIterator[Sources]:
     """The other services' internal paths."""
     found = Sources()
     app = FastAPI()
@@ -254,7 +254,11 @@ async def sources(monkeypatch: pytest.MonkeyPatch, environment: None) -> AsyncIt
         return JSONResponse({noun: [known[id_] for id_ in body["ids"] if id_ in known]})
 
     @app.post("/internal/auth/tokens:verify")
-    async def verify() -> JSONResponse:
+    async def verify(request: Request) -> JSONResponse:
+        sha256 = (await request.json())["sha256"]
+        for known in found.facts.get("users", {}).values():
+            if sha256 in [credential["sha256"] for credential in known["credentials"]]:
+                return JSONResponse({"user": known}, 503 if found.down else 200)
         return JSONResponse({"reason": "unknown"}, 503 if found.down else 200)
 
     @app.get("/internal/executor/runs/{run_id}")
@@ -272,7 +276,10 @@ async def sources(monkeypatch: pytest.MonkeyPatch, environment: None) -> AsyncIt
 
 @pytest.fixture
 async def scheduler(
-    schema: str, sources: Sources, monkeypatch: pytest.MonkeyPatch, environment: None  # noqa: ARG001 (it comes first)
+    schema: str,
+    sources: Sources,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: None,
 ) -> AsyncIterator[Scheduler]:
     """The scheduler without its loops, with some users, cases and environments known to it."""
     monkeypatch.setenv("ROUNDS_DATABASE_URL", schema)

@@ -1,0 +1,457 @@
+"""What happens when a task falls due, and until its runs have ended."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from contracts.catalog import CaseChanged
+from services.scheduler.main import service
+from services.scheduler.settings import scheduler_settings
+from tests.scheduler.conftest import (
+    BOB,
+    EVE,
+    MODULE,
+    Scheduler,
+    case,
+    completed,
+    envelope,
+    looping,
+    module,
+    started,
+)
+from tests.support.wait import until
+
+HOUR = timedelta(hours=1)
+
+
+async def outcome(scheduler: Scheduler, task_id: int) -> tuple[str, str | None, int]:
+    task = await scheduler.task(task_id)
+    last = task["last_run"]
+    return task["status"], last and last["status"], task["execution_count"]
+
+
+async def test_a_due_task_is_announced_with_all_that_a_run_needs(scheduler: Scheduler) -> None:
+    task = await scheduler.save(case_ids=[22, 20], parallel=1, owner_ids=[EVE, BOB], max_retries=2, notify="on_change")
+    await scheduler.move_clock(HOUR)
+
+    did = await scheduler.tick()
+
+    assert (did["fired"], did["skipped"], did["missed"]) == (1, 0, 0)
+    [due] = await scheduler.due()
+    assert due.model_dump(mode="json", exclude={"run_id", "fired_at", "due_at"}) == {
+        "task_id": task["id"], "task_name": task["task_name"], "trigger": "schedule", "attempt": 1, "max_attempts": 3,
+        "cases": [{"case_id": 22, "min_revision": 4}, {"case_id": 20, "min_revision": 1}], "parallel": 1,
+        "max_parallel": 20, "environments": [{"project_id": 7, "environment_id": 5}], "failed_stop": True,
+        "only_failed_log": False, "owner_ids": [EVE, BOB], "notify": "on_change", "previous_status": None,
+        "requested_by": None,
+    }  # fmt: skip
+    assert due.due_at.strftime("%Y-%m-%dT%H:%M:%SZ") == task["scheduled_time_utc"]
+    assert due.fired_at >= due.due_at
+    assert await outcome(scheduler, task["id"]) == ("running", None, 0)
+
+
+async def test_nothing_fires_before_its_time_or_twice(scheduler: Scheduler) -> None:
+    await scheduler.save()
+    assert (await scheduler.tick())["fired"] == 0
+    await scheduler.move_clock(HOUR)
+    assert (await scheduler.tick())["fired"] == 1
+    assert (await scheduler.tick())["fired"] == 0
+
+
+@pytest.mark.parametrize(
+    ("ended", "status"), [("passed", "completed"), ("failed", "failed"), ("error", "failed"), ("cancelled", "failed")]
+)
+async def test_a_task_that_is_due_once_ends_as_its_run_does(scheduler: Scheduler, ended: str, status: str) -> None:
+    task = await scheduler.save()
+    await scheduler.move_clock(HOUR)
+    await scheduler.tick()
+    [due] = await scheduler.due()
+
+    await scheduler.state(started(due), completed(due, ended))
+
+    assert await outcome(scheduler, task["id"]) == (status, ended, 1)
+    [occurrence] = await scheduler.ledger(task["id"])
+    assert occurrence["outcome"] == ended
+    assert [firing["run_id"] for firing in occurrence["firings"]] == [str(due.run_id)]
+    assert (await scheduler.task(task["id"]))["last_run"]["run_id"] == str(due.run_id)
+
+
+async def test_events_out_of_order_or_again_change_nothing(scheduler: Scheduler) -> None:
+    task = await scheduler.save()
+    await scheduler.move_clock(HOUR)
+    await scheduler.tick()
+    [due] = await scheduler.due()
+
+    await scheduler.state(completed(due), started(due), completed(due, "failed"))
+
+    assert await outcome(scheduler, task["id"]) == ("completed", "passed", 1)
+
+
+async def test_a_run_that_is_not_ours_is_ignored(scheduler: Scheduler) -> None:
+    task = await scheduler.save()
+    await scheduler.move_clock(HOUR)
+    await scheduler.tick()
+    [due] = await scheduler.due()
+    other = due.model_copy(update={"run_id": envelope(due).id})
+
+    await scheduler.state(started(other), completed(other))
+
+    assert await outcome(scheduler, task["id"]) == ("running", None, 0)
+
+
+async def test_a_run_that_did_not_pass_is_tried_again_after_the_delay(scheduler: Scheduler) -> None:
+    task = await scheduler.save(max_retries=2, retry_delay_seconds=60)
+    await scheduler.move_clock(HOUR)
+    await scheduler.tick()
+    [first] = await scheduler.due()
+
+    await scheduler.state(completed(first, "failed"))
+    assert await outcome(scheduler, task["id"]) == ("running", None, 1)
+    assert (await scheduler.tick())["retried"] == 0
+    await scheduler.move_clock(HOUR + timedelta(seconds=61))
+    assert (await scheduler.tick())["retried"] == 1
+
+    [_, second] = await scheduler.due()
+    assert (second.trigger, second.attempt, second.max_attempts, second.due_at) == ("retry", 2, 3, first.due_at)
+    await scheduler.state(completed(second))
+    assert await outcome(scheduler, task["id"]) == ("completed", "passed", 2)
+    [occurrence] = await scheduler.ledger(task["id"])
+    assert [firing["state"] for firing in occurrence["firings"]] == ["failed", "passed"]
+
+
+async def test_the_last_attempt_decides(scheduler: Scheduler) -> None:
+    task = await scheduler.save(max_retries=1, retry_delay_seconds=0)
+    await scheduler.move_clock(HOUR)
+    for _ in range(2):
+        await scheduler.tick()
+        await scheduler.state(completed((await scheduler.due())[-1], "error"))
+    assert await outcome(scheduler, task["id"]) == ("failed", "error", 2)
+    assert (await scheduler.tick())["retried"] == 0
+
+
+async def test_a_cancelled_run_is_not_tried_again(scheduler: Scheduler) -> None:
+    task = await scheduler.save(max_retries=5)
+    await scheduler.move_clock(HOUR)
+    await scheduler.tick()
+    await scheduler.state(completed((await scheduler.due())[0], "cancelled"))
+    assert await outcome(scheduler, task["id"]) == ("failed", "cancelled", 1)
+
+
+async def test_a_firing_by_hand_leaves_the_schedule_alone(scheduler: Scheduler) -> None:
+    task = await scheduler.save(max_retries=3)
+
+    fired = await scheduler.bob.post(f"/scheduler/tasks/{task['id']}/fire")
+
+    assert fired.status_code == 202
+    [due] = await scheduler.due()
+    assert fired.json()["run_id"] == str(due.run_id)
+    assert (due.trigger, due.attempt, due.max_attempts, due.requested_by) == ("manual", 1, 1, BOB)
+    await scheduler.state(completed(due, "failed"))
+    assert await outcome(scheduler, task["id"]) == ("pending", "failed", 1)
+    await scheduler.move_clock(HOUR)
+    assert (await scheduler.tick())["fired"] == 1
+    scheduled = (await scheduler.due())[-1]
+    assert scheduled.previous_status == "failed"
+    await scheduler.state(completed(scheduled))
+    assert await outcome(scheduler, task["id"]) == ("completed", "passed", 2)
+    assert [(found["manual"], found["outcome"]) for found in await scheduler.ledger(task["id"])] == [
+        (False, "passed"), (True, "failed"),
+    ]  # fmt: skip
+
+
+async def test_who_may_fire_pause_and_tick(scheduler: Scheduler) -> None:
+    task = await scheduler.save()
+    path = f"/scheduler/tasks/{task['id']}"
+
+    assert (await scheduler.eve.post(f"{path}/fire")).status_code == 403
+    assert (await scheduler.eve.post(f"{path}/pause")).status_code == 403
+    assert (await scheduler.bob.post("/scheduler/tick")).status_code == 403
+    assert (await scheduler.bob.post("/scheduler/tasks/99999/fire")).json()["code"] == "task_not_found"
+    await scheduler.bob.post("/api-data/cancel-scheduled-task", json={"task_id": task["id"]})
+    refused = await scheduler.bob.post(f"{path}/fire")
+    assert (refused.status_code, refused.json()["code"]) == (409, "task_not_pending")
+
+
+async def test_a_cancelled_task_never_fires(scheduler: Scheduler) -> None:
+    task = await scheduler.save()
+    cancelled = await scheduler.bob.post("/api-data/cancel-scheduled-task", json={"task_id": task["id"]})
+    assert (cancelled.status_code, cancelled.json()["msg"]) == (200, "定时任务已取消")
+    assert cancelled.json()["task"]["status"] == "cancelled"
+    await scheduler.move_clock(HOUR)
+    assert (await scheduler.tick())["fired"] == 0
+
+
+async def test_cancelling_is_refused_in_the_order_of_the_contract(scheduler: Scheduler) -> None:
+    path = "/api-data/cancel-scheduled-task"
+    task = await scheduler.save()
+    assert (await scheduler.bob.post(path, json={"x": 1})).json()["code"] == "missing_parameter"
+    assert (await scheduler.bob.post(path, json={"task_id": "1"})).json()["code"] == "invalid_parameter"
+    assert (await scheduler.bob.post(path, json={"task_id": 10**15, "x": 1})).json()["code"] == "task_not_found"
+    assert (await scheduler.eve.post(path, json={"task_id": task["id"], "x": 1})).status_code == 403
+    unknown = await scheduler.bob.post(path, json={"task_id": task["id"], "x": 1})
+    assert [(fault["field"], fault["reason"]) for fault in unknown.json()["errors"]] == [("x", "unknown_field")]
+    await scheduler.move_clock(HOUR)
+    await scheduler.tick()
+    late = await scheduler.bob.post(path, json={"task_id": task["id"], "x": 1})
+    assert (late.status_code, late.json()["msg"]) == (409, "只能操作待执行(pending)的任务，当前状态：running")
+
+
+async def test_a_paused_task_waits_and_fires_late_when_resumed(scheduler: Scheduler) -> None:
+    task = await scheduler.save()
+    path = f"/scheduler/tasks/{task['id']}"
+    paused = await scheduler.bob.post(f"{path}/pause")
+    assert (paused.json()["paused"], paused.json()["status"]) == (True, "pending")
+    await scheduler.move_clock(2 * HOUR)
+    assert (await scheduler.tick())["fired"] == 0
+    resumed = await scheduler.bob.post(f"{path}/resume")
+    assert resumed.json()["paused"] is False
+    assert (await scheduler.tick())["fired"] == 1
+    [occurrence] = await scheduler.ledger(task["id"])
+    assert occurrence["lag_ms"] > 3_590_000
+
+
+async def test_a_task_with_grace_that_is_too_late_is_missed(scheduler: Scheduler) -> None:
+    task = await scheduler.save(misfire_grace_seconds=60)
+    await scheduler.move_clock(2 * HOUR)
+    assert await scheduler.tick() == {
+        "fired": 0, "retried": 0, "skipped": 0, "missed": 1, "waiting": 0, "lag_ms": None,
+    }  # fmt: skip
+    assert await outcome(scheduler, task["id"]) == ("failed", None, 0)
+    [occurrence] = await scheduler.ledger(task["id"])
+    assert (occurrence["outcome"], occurrence["reason"], occurrence["firings"]) == ("missed", "past_grace", [])
+
+
+async def hourly(scheduler: Scheduler, **fields: Any) -> dict[str, Any]:
+    """A task due at every full hour, the first time within an hour."""
+    return await scheduler.save(startTime=await scheduler.time(1), cron="0 * * * *", **fields)
+
+
+async def to_the_next_hour(scheduler: Scheduler, hours: int = 1, seconds: float = 1) -> None:
+    """Move the clock to just after a full hour."""
+    now = await scheduler.now()
+    target = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=hours, seconds=seconds)
+    [offset] = await scheduler.rows("SELECT value FROM clock_offset")
+    await scheduler.move_clock(offset["value"] + (target - now))
+
+
+async def test_a_recurring_task_goes_back_to_pending_and_comes_again(scheduler: Scheduler) -> None:
+    task = await hourly(scheduler)
+    for round_, ended in enumerate(("failed", "passed"), start=1):
+        await to_the_next_hour(scheduler)
+        assert (await scheduler.tick())["fired"] == 1
+        assert (await scheduler.task(task["id"]))["status"] == "running"
+        await scheduler.state(completed((await scheduler.due())[-1], ended))
+        assert await outcome(scheduler, task["id"]) == ("pending", ended, round_)
+    first, second = await scheduler.due()
+    assert second.due_at - first.due_at == HOUR
+    assert second.previous_status == "failed"
+
+
+@pytest.mark.parametrize(("overlap", "states"), [("skip", ["skipped"]), ("allow", ["fired"]), ("queue", ["waiting"])])
+async def test_an_occurrence_while_the_one_before_it_runs(
+    scheduler: Scheduler, overlap: str, states: list[str]
+) -> None:
+    task = await hourly(scheduler, overlap=overlap)
+    await to_the_next_hour(scheduler)
+    await scheduler.tick()
+    await to_the_next_hour(scheduler)
+    await scheduler.tick()
+
+    later, first = await scheduler.ledger(task["id"])
+    assert (first["outcome"], [later["outcome"]]) == ("fired", states)
+    await scheduler.state(completed((await scheduler.due())[0]))
+    await scheduler.tick()
+    status, _, _ = await outcome(scheduler, task["id"])
+    assert status == ("pending" if overlap == "skip" else "running")
+    for due in (await scheduler.due())[1:]:
+        await scheduler.state(completed(due))
+    count = 1 if overlap == "skip" else 2
+    assert await outcome(scheduler, task["id"]) == ("pending", "passed", count)
+
+
+async def test_only_one_occurrence_waits_in_the_queue(scheduler: Scheduler) -> None:
+    task = await hourly(scheduler, overlap="queue")
+    for _ in range(4):
+        await to_the_next_hour(scheduler)
+        await scheduler.tick()
+    found = [(occurrence["outcome"], occurrence["reason"]) for occurrence in await scheduler.ledger(task["id"])]
+    assert found == [("skipped", "queue_full"), ("skipped", "queue_full"), ("waiting", None), ("fired", None)]
+
+
+async def test_after_a_downtime_the_latest_occurrence_fires_and_the_rest_is_one_row(scheduler: Scheduler) -> None:
+    task = await hourly(scheduler)
+    await to_the_next_hour(scheduler, hours=6, seconds=200)
+
+    did = await scheduler.tick()
+
+    assert (did["fired"], did["missed"]) == (1, 1)
+    latest, missed = await scheduler.ledger(task["id"])
+    assert latest["outcome"] == "fired"
+    assert missed["missed"]["count"] == 5
+    assert (missed["outcome"], missed["reason"]) == ("missed", "superseded")
+    assert missed["missed"]["from_at"] == task["scheduled_time_utc"]
+
+
+async def test_after_a_downtime_past_the_grace_nothing_fires_until_the_next_match(scheduler: Scheduler) -> None:
+    task = await hourly(scheduler)
+    await to_the_next_hour(scheduler, hours=6, seconds=400)
+
+    did = await scheduler.tick()
+
+    assert (did["fired"], did["missed"]) == (0, 1)
+    [missed] = await scheduler.ledger(task["id"])
+    assert (missed["missed"]["count"], missed["reason"]) == (6, "past_grace")
+    assert await outcome(scheduler, task["id"]) == ("pending", None, 0)
+    await to_the_next_hour(scheduler)
+    assert (await scheduler.tick())["fired"] == 1
+
+
+async def test_a_resumed_recurring_task_is_due_at_its_next_match(scheduler: Scheduler) -> None:
+    task = await hourly(scheduler)
+    await scheduler.bob.post(f"/scheduler/tasks/{task['id']}/pause")
+    await to_the_next_hour(scheduler, hours=3, seconds=60)
+    resumed = await scheduler.bob.post(f"/scheduler/tasks/{task['id']}/resume")
+    now = await scheduler.now()
+    assert resumed.json()["next_due_at"] > now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert (await scheduler.tick())["fired"] == 0
+    await to_the_next_hour(scheduler)
+    assert (await scheduler.tick())["fired"] == 1
+
+
+@pytest.mark.parametrize(("ended", "status"), [("passed", "completed"), ("failed", "failed")])
+async def test_a_recurring_task_ends_after_its_last_match(scheduler: Scheduler, ended: str, status: str) -> None:
+    now = await scheduler.now()
+    last = now.replace(minute=0, second=0, microsecond=0) + 2 * HOUR
+    task = await hourly(scheduler, until=last.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    for _ in range(2):
+        await to_the_next_hour(scheduler)
+        assert (await scheduler.tick())["fired"] == 1
+        await scheduler.state(completed((await scheduler.due())[-1], ended))
+    assert await outcome(scheduler, task["id"]) == (status, ended, 2)
+    await to_the_next_hour(scheduler)
+    assert (await scheduler.tick())["fired"] == 0
+
+
+async def test_the_clock_an_hour_back_and_forth_loses_and_doubles_nothing(scheduler: Scheduler) -> None:
+    task = await hourly(scheduler)
+    await to_the_next_hour(scheduler)
+    await scheduler.tick()
+    await scheduler.state(completed((await scheduler.due())[-1]))
+    await to_the_next_hour(scheduler, hours=0)  # the same hour once more
+    await scheduler.tick()
+    [offset] = await scheduler.rows("SELECT value FROM clock_offset")
+    await scheduler.move_clock(offset["value"] - HOUR)
+    assert (await scheduler.tick())["fired"] == 0
+    await scheduler.move_clock(offset["value"])
+    assert (await scheduler.tick())["fired"] == 0
+    await to_the_next_hour(scheduler)
+    assert (await scheduler.tick())["fired"] == 1
+    first, second = await scheduler.due()
+    assert second.due_at - first.due_at == HOUR
+    assert len(await scheduler.ledger(task["id"])) == 2
+
+
+async def test_targets_are_resolved_when_the_task_fires(scheduler: Scheduler) -> None:
+    await scheduler.state(module(41, 7, MODULE), module(42, 7, 41), case(101, module_id=42), case(102, tags=["smoke"]))
+    await scheduler.save(case_ids=[20], targets=[{"module_id": 41}, {"project_id": 7, "tag": "smoke"}])
+    await scheduler.state(
+        case(103, module_id=41, revision=3), case(104, module_id=41), CaseChanged.of_deleted(104, 2, name="没了"),
+    )  # fmt: skip
+    await scheduler.move_clock(HOUR)
+
+    await scheduler.tick()
+
+    [due] = await scheduler.due()
+    assert [(found.case_id, found.min_revision) for found in due.cases] == [(20, 1), (101, 1), (102, 1), (103, 3)]
+
+
+async def test_a_silent_firing_is_asked_about_and_announced_again_with_the_same_run(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUNDS_SCHEDULER_SILENT_SECONDS", "0.2")
+    scheduler_settings.cache_clear()
+    task = await scheduler.save()
+    await scheduler.move_clock(HOUR)
+    async with looping():
+        await until(lambda: ("executor/runs", str) in [(name, type(what)) for name, what in scheduler.sources.asked])
+
+        async def again() -> bool:
+            return len(await scheduler.due()) > 1
+
+        await until(again)
+        first, second = (await scheduler.due())[:2]
+        assert first == second
+        scheduler.sources.runs[str(first.run_id)] = {
+            "run_id": str(first.run_id), "status": "failed", "final": True,
+            "completed": completed(first, "failed").model_dump(mode="json"),
+        }  # fmt: skip
+
+        async def ended() -> bool:
+            return (await outcome(scheduler, task["id"])) == ("failed", "failed", 1)
+
+        await until(ended)
+
+
+async def test_a_run_that_the_executor_does_not_know_for_an_hour_is_lost(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUNDS_SCHEDULER_SILENT_SECONDS", "0.2")
+    scheduler_settings.cache_clear()
+    task = await scheduler.save(max_retries=3)
+    await scheduler.move_clock(HOUR)
+    await scheduler.tick()
+    await scheduler.move_clock(2 * HOUR + timedelta(seconds=1))
+    async with looping():
+
+        async def lost() -> bool:
+            return (await outcome(scheduler, task["id"])) == ("failed", "lost", 1)
+
+        await until(lost)
+    [occurrence] = await scheduler.ledger(task["id"])
+    assert (occurrence["outcome"], occurrence["reason"]) == ("lost", "unknown_to_executor")
+
+
+async def test_the_loop_sleeps_to_the_due_time_and_an_earlier_save_wakes_it(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUNDS_SCHEDULER_MAX_SLEEP_SECONDS", "3000")
+    scheduler_settings.cache_clear()
+    async with looping():
+        times = [await scheduler.time(seconds) for seconds in (3, 2, 2)]
+        await asyncio.gather(*(scheduler.save(startTime=time) for time in times))
+
+        async def all_fired() -> bool:
+            return len(await scheduler.due()) == 3
+
+        await until(all_fired, 10)
+    lags = [(due.fired_at - due.due_at).total_seconds() for due in await scheduler.due()]
+    assert max(lags) < 0.5
+    assert min(lags) >= 0
+
+
+async def test_many_tasks_and_two_loops_make_one_firing_each(scheduler: Scheduler) -> None:
+    task = await scheduler.save(startTime=await scheduler.time(3000))
+    async with service.database.transaction() as session:
+        columns = await session.execute(
+            text("SELECT string_agg(column_name, ',') FROM information_schema.columns "
+                 "WHERE table_name = 'task' AND table_schema = 'scheduler' AND column_name <> 'id'")
+        )  # fmt: skip
+        names = columns.scalar_one()
+        await session.execute(
+            text(f"INSERT INTO task ({names}) SELECT {names} FROM task, generate_series(1, 2999) WHERE task.id = :id"),
+            {"id": task["id"]},
+        )
+    await scheduler.move_clock(HOUR)
+    async with looping(count=2):
+
+        async def none_left() -> bool:
+            return not await scheduler.rows("SELECT 1 FROM task WHERE status = 'pending'")
+
+        await until(none_left, 30)
+    counted = await scheduler.rows("SELECT count(*) AS n, count(DISTINCT task_id) AS tasks FROM firing")
+    assert counted == [{"n": 3000, "tasks": 3000}]
+    due = await scheduler.due()
+    assert len({found.run_id for found in due}) == len({found.task_id for found in due}) == len(due) == 3000
