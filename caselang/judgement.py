@@ -151,6 +151,8 @@ def judge_assert(
         )  # fmt: skip
     verdict = check(one.predicate, found, expected, negated=one.negated, query_type=one.query.type)
     actual = plain(found.value) if isinstance(found, Found) else None
+    if one.predicate == "count" and isinstance(actual, list):
+        actual = len(actual)
     return AssertResult(one.query, one.predicate, one.negated, expected, actual, verdict.passed, verdict.message)
 
 

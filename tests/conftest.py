@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from kit.settings import settings
+from kit.settings import SERVICES, settings
 from tests.support.kafka import shared_kafka
+from tests.support.platform import Platform, make_template, point_services_at, running_platform
 from tests.support.postgres import Postgres, shared_postgres
 from tests.support.smtp import SmtpServer, smtp_server
 from tests.support.target import Target, http_target
@@ -65,3 +67,54 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     settings.cache_clear()
     yield
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def cloned() -> list[str]:
+    """Databases that this worker has cloned from the template: one, made by the first test that asks."""
+    return []
+
+
+@pytest.fixture
+async def databases(
+    postgres: Postgres, session_root: Path, worker_id: str, cloned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[str]:
+    """A database with all five schemas at head, empty before and after the test; answers its name."""
+    name = f"rounds_{worker_id}"
+    if not cloned:
+        made = session_root / "template.made"
+        with FileLock(session_root / "template.lock"):
+            if not made.exists():
+                await make_template(postgres, "rounds_template", monkeypatch)
+                made.touch()
+            await postgres.create_database_from_template(name, "rounds_template")
+        cloned.append(name)
+    point_services_at(postgres, name, monkeypatch)
+    yield name
+    await postgres.execute(EMPTY, name)
+
+
+@pytest.fixture
+async def platform(databases: str, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
+    """All five services in this process, mailing to `smtp`, allowed to call this machine."""
+    del databases
+    monkeypatch.setenv("ROUNDS_SMTP_URL", smtp.url)
+    monkeypatch.setenv("ROUNDS_EXECUTOR_EGRESS_ALLOW", "127.0.0.0/8,::1/128")
+    async with running_platform(monkeypatch) as running:
+        yield running
+
+
+EMPTY = f"""
+SET session_replication_role = replica;
+DO $$
+DECLARE name text;
+BEGIN
+    FOR name IN
+        SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = ANY('{{{",".join(SERVICES)}}}') AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+              AND c.relname NOT IN ('alembic_version', 'clock_offset')
+    LOOP
+        EXECUTE 'DELETE FROM ' || name;
+    END LOOP;
+END $$;
+""" + "".join(f"UPDATE {service}.clock_offset SET value = '0';\n" for service in SERVICES)
