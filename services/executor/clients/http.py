@@ -1,0 +1,433 @@
+"""The HTTP client of the cases: aiohttp, with every address checked, bodies capped and times taken.
+
+What aiohttp does on its own and must not: it asks no resolver for literal addresses (so the socket is checked too), a
+pooled connection skips both checks (so there is one session per egress policy), and it rewrites URLs unless they are
+marked as encoded.
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from cryptography import x509
+from multidict import CIMultiDict
+from yarl import URL
+
+from kit.clock import utc_text
+from services.executor.rules import Egress
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+MAX_HEADER_BYTES = 64 * 1024
+MAX_HEADERS = 1000
+MAX_CONNECTIONS = 2000
+KEPT_ALIVE_SECONDS = 1.5
+"""Shorter than the servers' own limits: a request on a connection that is just being closed would fail the case."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+DEFAULT_HEADERS = {"User-Agent": "rounds/0.1", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+_URL_SAFE = "!#$%&'()*+,/:;=?@[]~-._"
+
+Pairs = list[tuple[str, str]]
+
+
+class CallFailed(Exception):
+    """No answer that could be judged. `failure_class` is a word of the case format; the message says what to do."""
+
+    def __init__(self, failure_class: str, message: str) -> None:
+        super().__init__(message)
+        self.failure_class = failure_class
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it is to be sent."""
+
+    method: str
+    url: URL
+    headers: Pairs
+    body: bytes | None
+    timeout_ms: int
+    follow_redirects: bool = True
+    max_redirects: int = 10
+    verify_tls: bool = True
+    proxy: str | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came back, and how long each part took."""
+
+    url: str
+    status: int
+    http_version: str
+    headers: Pairs
+    body: bytes
+    ip: str | None
+    certificate: bytes | None
+    """The peer's, DER; None without TLS."""
+    sent_method: str
+    sent_headers: Pairs
+    timings_ms: dict[str, float | None]
+    redirects: list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What happened to one request, noted by the resolver, the socket, TLS and the tracer."""
+
+    stage: str = "connect"
+    dns: float | None = None
+    created: float | None = None
+    tls_began: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    ip: str | None = None
+    certificate: bytes | None = None
+
+
+_watch: ContextVar[_Watch] = ContextVar("watch")
+
+
+class EgressRefused(OSError):
+    """The policy does not let this address be reached."""
+
+
+class _CheckedResolver(AbstractResolver):
+    """Gives only addresses that may be reached; aiohttp connects to exactly those."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self._inner = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Resolve a name. Raises: EgressRefused when no address of it may be reached, OSError when it has none."""
+        watch, began = _watch.get(), time.perf_counter()
+        found = await self._inner.resolve(host, port, family)
+        watch.dns = time.perf_counter() - began
+        refusals = {result["host"]: self._egress.refusal(result["host"]) for result in found}
+        allowed = [result for result in found if refusals[result["host"]] is None]
+        if not allowed:
+            raise EgressRefused(f"{host} is {next(why for why in refusals.values() if why)}")
+        return allowed
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+class _TimedContext(ssl.SSLContext):
+    """Notes when the TLS handshake begins; aiohttp's tracing has no event for it."""
+
+    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:  # noqa: ANN401 (passed on)
+        if (watch := _watch.get(None)) is not None:
+            watch.tls_began = time.perf_counter()
+        return super().wrap_bio(*args, **options)
+
+
+@cache
+def _tls_context(verify: bool) -> ssl.SSLContext:
+    context = _TimedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _Response(aiohttp.ClientResponse):
+    """Notes the peer while the connection is still held: a short answer gives it back before anyone can look."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:  # noqa: ANN401 (aiohttp's Connection)
+        transport, watch = connection.transport, _watch.get()
+        watch.stage = "first_byte"
+        if transport is not None:
+            watch.ip = (transport.get_extra_info("peername") or (None,))[0]
+            tls = transport.get_extra_info("ssl_object")
+            watch.certificate = tls.getpeercert(True) if tls else None
+        return await super().start(connection)
+
+
+class HttpClient:
+    """One session per egress policy; `close()` it at the end."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[Egress, aiohttp.ClientSession] = {}
+
+    async def close(self) -> None:
+        """Close every connection."""
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+
+    def _session(self, egress: Egress) -> aiohttp.ClientSession:
+        if egress not in self._sessions:
+
+            def checked_socket(info: Any) -> socket.socket:  # noqa: ANN401 (aiohttp's AddrInfoType)
+                family, kind, protocol, _, address = info
+                if why := egress.refusal(address[0]):
+                    raise EgressRefused(why)
+                return socket.socket(family, kind, protocol)
+
+            self._sessions[egress] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    resolver=_CheckedResolver(egress),
+                    socket_factory=checked_socket,
+                    limit=MAX_CONNECTIONS,
+                    keepalive_timeout=KEPT_ALIVE_SECONDS,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                response_class=_Response,
+                trace_configs=[_tracing()],
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                skip_auto_headers=["User-Agent", "Accept", "Accept-Encoding", "Content-Type"],
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,
+                max_headers=MAX_HEADERS,
+                trust_env=False,
+            )
+        return self._sessions[egress]
+
+    async def send(self, call: Call, egress: Egress, cookies: aiohttp.CookieJar | None = None) -> Answer:
+        """Send a request, following redirects if it asks for that; `timeout_ms` holds for all of it.
+
+        Raises: CallFailed with its class (dns, connect, tls, timeout, protocol, egress or config).
+        """
+        watch = _Watch()
+        token = _watch.set(watch)
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(call.timeout_ms / 1000):
+                with _faults(call):
+                    answer = await self._follow(call, egress, cookies, watch)
+        except TimeoutError as error:
+            raise CallFailed("timeout", f"{_STAGES[watch.stage]} within {call.timeout_ms} ms") from error
+        finally:
+            _watch.reset(token)
+        answer.timings_ms["total"] = _ms(time.perf_counter() - began)
+        return answer
+
+    async def _follow(self, call: Call, egress: Egress, cookies: aiohttp.CookieJar | None, watch: _Watch) -> Answer:
+        method, url, headers, body = call.method, call.url, call.headers, call.body
+        redirects: list[dict[str, Any]] = []
+        while True:
+            answer = await self._once(call, method, url, headers, body, egress, cookies, watch)
+            answer.redirects = redirects
+            location = next((value for name, value in answer.headers if name.lower() == "location"), None)
+            if not call.follow_redirects or answer.status not in REDIRECTS or location is None:
+                return answer
+            if len(redirects) == call.max_redirects:
+                raise CallFailed(
+                    "protocol", f"more than {call.max_redirects} redirects; the last one leads to {location[:200]}"
+                )
+            redirects.append({"status": answer.status, "url": str(url), "location": location})
+            following = wire_url(urljoin(str(url), location))
+            if answer.status == 303 or (answer.status in {301, 302} and method == "POST"):  # noqa: PLR2004
+                method, body = ("HEAD" if method == "HEAD" else "GET"), None
+                headers = [pair for pair in headers if not pair[0].lower().startswith("content-")]
+            if following.origin() != url.origin():
+                headers = [pair for pair in headers if pair[0].lower() not in {"authorization", "cookie", "host"}]
+            url = following
+
+    async def _once(
+        self,
+        call: Call,
+        method: str,
+        url: URL,
+        headers: Pairs,
+        body: bytes | None,
+        egress: Egress,
+        cookies: aiohttp.CookieJar | None,
+        watch: _Watch,
+    ) -> Answer:
+        if call.proxy is not None:
+            await _check_behind_proxy(url, egress)
+        sent = CIMultiDict(headers)
+        for name, value in DEFAULT_HEADERS.items():
+            sent.setdefault(name, value)
+        if cookies and "Cookie" not in sent and (kept := cookies.filter_cookies(url)):
+            sent["Cookie"] = "; ".join(f"{name}={morsel.coded_value}" for name, morsel in kept.items())
+        watch.stage, watch.dns, watch.connect, watch.tls, watch.tls_began = "connect", None, None, None, None
+        began = time.perf_counter()
+        async with self._session(egress).request(
+            method,
+            url,
+            headers=sent,
+            data=body,
+            allow_redirects=False,
+            ssl=_tls_context(call.verify_tls),
+            proxy=call.proxy,
+            trace_request_ctx=watch,
+        ) as response:
+            first_byte = time.perf_counter() - began
+            watch.stage = "body"
+            content = await _read(response)
+            version = response.version
+            if cookies is not None and "Set-Cookie" in response.headers:
+                cookies.update_cookies_from_headers(response.headers.getall("Set-Cookie"), url)
+            return Answer(
+                url=str(url),
+                status=response.status,
+                http_version=f"{version.major}.{version.minor}" if version else "1.1",
+                headers=[(_text(name), _text(value)) for name, value in response.raw_headers],
+                body=content,
+                ip=watch.ip,
+                certificate=watch.certificate,
+                sent_method=method,
+                sent_headers=list(response.request_info.headers.items()),
+                timings_ms={
+                    "dns": _ms(watch.dns),
+                    "connect": _ms(watch.connect),
+                    "tls": _ms(watch.tls),
+                    "first_byte": _ms(first_byte),
+                    "total": None,
+                },
+                redirects=[],
+            )
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The body, decompressed, given up as soon as it is too long."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            response.close()
+            raise CallFailed("protocol", f"the answer is longer than {MAX_BODY_BYTES // 2**20} MiB; ask for less of it")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _check_behind_proxy(url: URL, egress: Egress) -> None:
+    """Check what a proxy is going to be asked for, as far as this machine can resolve it.
+
+    Raises: EgressRefused.
+    """
+    host = url.raw_host or ""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except OSError:
+        return
+    for *_, address in found:
+        if why := egress.refusal(str(address[0])):
+            raise EgressRefused(f"{host} is {why}")
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Takes the time of new connections; `trace_request_ctx` is the request's watch."""
+    config = aiohttp.TraceConfig()
+
+    async def on_create_start(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:  # noqa: ANN401
+        context.trace_request_ctx.created = time.perf_counter()
+
+    async def on_create_end(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:  # noqa: ANN401
+        watch, now = context.trace_request_ctx, time.perf_counter()
+        connected = watch.tls_began or now
+        watch.connect = connected - watch.created - (watch.dns or 0)
+        watch.tls = now - watch.tls_began if watch.tls_began else None
+        watch.stage = "first_byte"
+
+    config.on_connection_create_start.append(on_create_start)
+    config.on_connection_create_end.append(on_create_end)
+    return config
+
+
+def wire_url(url: str, query: Pairs | None = None) -> URL:
+    """A URL exactly as written, with only what no request line can carry percent-encoded, and the query appended.
+
+    Raises: CallFailed (`config`) when it is no http or https URL.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+        if parts.scheme.lower() not in {"http", "https"} or not host:
+            raise ValueError("it has no http:// or https:// and host")
+        if not host.isascii():
+            host = host.encode("idna").decode()
+    except ValueError as error:
+        raise CallFailed("config", f"{url[:200]!r} is no URL that can be called: {error}") from error
+    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
+    more = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query or [])
+    whole = "&".join(part for part in (quote(parts.query, safe=_URL_SAFE), more) if part)
+    path = quote(parts.path, safe=_URL_SAFE) or "/"
+    return URL(
+        f"{parts.scheme.lower()}://{quote(user, safe=_URL_SAFE)}{place}{path}{'?' + whole if whole else ''}",
+        encoded=True,
+    )
+
+
+def certificate_facts(der: bytes | None) -> dict[str, str]:
+    """What the query `certificate` can ask for; empty without TLS."""
+    if der is None:
+        return {}
+    found = x509.load_der_x509_certificate(der)
+    return {
+        "Subject": found.subject.rfc4514_string(),
+        "Issuer": found.issuer.rfc4514_string(),
+        "Start-Date": utc_text(found.not_valid_before_utc),
+        "Expire-Date": utc_text(found.not_valid_after_utc),
+        "Serial-Number": f"{found.serial_number:x}",
+    }
+
+
+_STAGES = {
+    "connect": "no connection",
+    "first_byte": "connected, but no answer came",
+    "body": "the answer began, but did not end",
+}
+
+
+@contextmanager
+def _faults(call: Call) -> Iterator[None]:
+    """Turn what aiohttp raises into the case format's classes of fault."""
+    try:
+        yield
+    except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        if isinstance(cause, EgressRefused):
+            raise CallFailed("egress", str(cause)) from error
+        raise CallFailed(*_fault(error, call.url.host or "")) from error
+
+
+def _fault(error: Exception, host: str) -> tuple[str, str]:  # noqa: PLR0911 (a table)
+    """The class and a message that says what to do, the narrower kinds of error first."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "dns", f"the name {error.host} cannot be resolved: check the environment's base URL"
+        case aiohttp.ClientConnectorCertificateError():
+            why = getattr(error.certificate_error, "verify_message", "") or error.certificate_error
+            return "tls", f"the certificate of {host} is not trusted ({why}): verify_tls: false accepts it"
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return "tls", f"no TLS connection to {host}: {error}"
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return "connect", f"the environment's proxy does not let through: {error}"
+        case aiohttp.ClientConnectorError():
+            why = error.os_error.strerror or str(error.os_error)
+            return "connect", f"{error.host}:{error.port} cannot be reached ({why}): is it running?"
+        case aiohttp.ServerDisconnectedError():
+            return "protocol", f"{host} closed the connection without an answer"
+        case aiohttp.ClientResponseError():
+            return "protocol", f"{host} answered what is no HTTP: {error.message[:200]}"
+        case ValueError():
+            return "config", f"the request cannot be sent: {error}"
+    return "protocol", f"the exchange with {host} broke off: {error}"
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode()
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

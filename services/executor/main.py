@@ -1,0 +1,26 @@
+"""The executor: runs cases, judges every step, keeps the reports."""
+
+from kit.loops import Loop
+from kit.service import Service
+from services.executor import migrations
+from services.executor.consumers import consumer
+from services.executor.db import database
+from services.executor.endpoints import internal, reports, runs
+from services.executor.loops import Worker, keep_house, reap
+
+worker = Worker()
+service = Service(
+    name="executor",
+    database=database,
+    migrations=migrations,
+    routers=[runs.router, reports.router, internal.router],
+    consumer=consumer,
+    loops=[
+        Loop(worker.work, wake="work", drain=worker.drain),
+        Loop(worker.write),
+        Loop(worker.watch, wake="cancel"),
+        Loop(reap),
+        Loop(keep_house),
+    ],
+    on_start=[worker.start, keep_house],
+)

@@ -1,0 +1,195 @@
+"""Reads of runs and their reports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, exists, text
+from sqlalchemy.orm import defer
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from caselang.judgement import pass_rate
+from kit.errors import NotFound
+from kit.partitions import first_uuid7
+from services.executor.models import NO_ROW, CaseDefinition, CaseRun, KnownProject, LastResult, Run, StepResult
+from services.executor.rules import is_final
+from services.executor.schemas import CaseReport, CaseRunRead, RunListed, RunRead
+
+OPEN = frozenset({"queued", "running", "cancelling"})
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs a list shows."""
+
+    task_id: int | None = None
+    case_id: int | None = None
+    project_id: int | None = None
+    status: str | None = None
+    trigger: str | None = None
+    owner_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """As SQL."""
+        found: list[Any] = [~col(Run.trial)]
+        for column, value in ((Run.task_id, self.task_id), (Run.status, self.status), (Run.trigger, self.trigger)):
+            if value is not None:
+                found.append(col(column) == value)
+        if self.project_id is not None:
+            found.append(col(Run.project_ids).contains([self.project_id]))
+        if self.owner_id is not None:
+            found.append(col(Run.owner_ids).contains([self.owner_id]))
+        if self.case_id is not None:
+            found.append(exists().where(col(CaseRun.run_id) == col(Run.run_id), col(CaseRun.case_id) == self.case_id))
+        if self.since is not None:
+            found.append(col(Run.run_id) >= first_uuid7(self.since))
+        if self.until is not None:
+            found.append(col(Run.run_id) < first_uuid7(self.until))
+        return found
+
+
+async def runs(
+    session: AsyncSession, wanted: RunFilter, before: UUID | None, limit: int
+) -> tuple[list[RunListed], str | None]:
+    """Runs, newest first, and the cursor of what follows."""
+    query = select(Run).where(*wanted.conditions()).order_by(col(Run.run_id).desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(col(Run.run_id) < before)
+    found = list(await session.exec(query))
+    page = found[:limit]
+    listed = [
+        RunListed(**_run(run), new=run.cases_new, recovered=run.cases_recovered, flaky=run.cases_flaky) for run in page
+    ]
+    return listed, str(page[-1].run_id) if len(found) > limit else None
+
+
+def _run(run: Run) -> dict[str, Any]:
+    over = run.status not in OPEN
+    begun = run.started_at or run.finished_at
+    duration = run.finished_at - begun if run.finished_at and begun else None
+    return {
+        **run.model_dump(),
+        "final": over and is_final(run.status, run.attempt, run.max_attempts),
+        "duration_ms": int(duration.total_seconds() * 1000) if duration is not None else None,
+        "pass_rate": pass_rate(run.cases_passed, run.cases_failed, run.cases_error - run.cases_platform),
+        "step_pass_rate": pass_rate(run.steps_passed, run.steps_failed, run.steps_error),
+    }
+
+
+async def run_report(session: AsyncSession, run_id: UUID) -> tuple[Run, RunRead] | None:
+    """A run with its case runs; None: there is none."""
+    run = await session.get(Run, run_id)
+    if run is None:
+        return None
+    light = defer(CaseRun.variables, raiseload=True)
+    query = select(CaseRun).where(col(CaseRun.run_id) == run_id).options(light)
+    cases = list(await session.exec(query.order_by(col(CaseRun.position), col(CaseRun.data_row))))
+    names = await _project_names(session, {case.project_id for case in cases})
+    return run, RunRead(**_run(run), cases=[CaseRunRead(**_case(case, names)) for case in cases])
+
+
+async def _project_names(session: AsyncSession, ids: set[int]) -> dict[int, str]:
+    query = select(KnownProject.id, KnownProject.name).where(col(KnownProject.id).in_(ids))
+    return dict((await session.exec(query)).all())
+
+
+def _row(data_row: int) -> int | None:
+    return None if data_row == NO_ROW else data_row
+
+
+def _case(case: CaseRun, names: dict[int, str]) -> dict[str, Any]:
+    row = _row(case.data_row)
+    return {
+        **case.model_dump(exclude={"variables"}),
+        "row": row,
+        "project": {"id": case.project_id, "name": names.get(case.project_id)},
+        "baseline": {**case.baseline, "row": row} if case.baseline else None,
+    }
+
+
+async def case_runs(session: AsyncSession, run_id: UUID, case_id: int) -> Sequence[CaseRun]:
+    """The case runs of a case in a run, in the order of its data rows."""
+    query = select(CaseRun).where(col(CaseRun.run_id) == run_id, col(CaseRun.case_id) == case_id)
+    return (await session.exec(query.order_by(col(CaseRun.data_row)))).all()
+
+
+async def case_report(session: AsyncSession, case: CaseRun, after: int, limit: int) -> CaseReport:
+    """A case run with its definition, its variables and a page of its steps."""
+    names = await _project_names(session, {case.project_id})
+    definition = await session.get(CaseDefinition, (case.run_id, case.position))
+    query = (
+        select(StepResult)
+        .where(
+            col(StepResult.run_id) == case.run_id,
+            col(StepResult.position) == case.position,
+            col(StepResult.data_row) == case.data_row,
+            col(StepResult.start_no) == case.starts,
+            col(StepResult.seq) > after,
+        )
+        .order_by(col(StepResult.seq))
+        .limit(limit + 1)
+    )
+    found = list(await session.exec(query))
+    return CaseReport(
+        **_case(case, names),
+        definition={**definition.document, "called": definition.called} if definition else None,
+        variables=case.variables or [],
+        steps=[step_body(step) for step in found[:limit]],
+        purged=case.finished_at is not None and case.steps_total > 0 and definition is None,
+        next_cursor=str(found[limit - 1].seq) if len(found) > limit else None,
+    )
+
+
+_STEP = (
+    "seq", "path", "name", "type", "phase", "iteration", "status", "failure_class", "error", "skip_reason", "case_try",
+    "tries", "flaky", "started_at", "duration_ms",
+)  # fmt: skip
+_DETAIL: dict[str, Any] = {"request": None, "response": None, "timings_ms": None, "asserts": [], "captures": []}
+
+
+def step_body(step: StepResult) -> dict[str, Any]:
+    """A step as reports show it."""
+    return {**{name: getattr(step, name) for name in _STEP}, **_DETAIL, **orjson.loads(step.detail)}
+
+
+async def last_results(session: AsyncSession, case_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """How cases ended last, by case, the newest first."""
+    query = select(LastResult).where(col(LastResult.case_id).in_(case_ids))
+    found = await session.exec(query.order_by(col(LastResult.case_id), col(LastResult.finished_at).desc()))
+    return [
+        {**one.model_dump(), "environment_id": one.environment_id or None, "row": _row(one.data_row)} for one in found
+    ]
+
+
+_WORKERS = text("""
+    SELECT worker_id, count(*) AS case_runs, max(lease_until) AS lease_until
+    FROM case_run WHERE status = 'running' AND lease_until >= clock_now() GROUP BY worker_id ORDER BY worker_id
+""")
+_QUEUE = text("SELECT count(*) AS queued, min(queued_at) AS oldest_queued_at FROM case_run WHERE status = 'queued'")
+
+
+async def workers(session: AsyncSession) -> dict[str, Any]:
+    """Who holds case runs, and how many wait since when."""
+    alive = (await session.execute(_WORKERS)).mappings().all()
+    queue = (await session.execute(_QUEUE)).mappings().one()
+    return {"workers": [dict(worker) for worker in alive], **queue}
+
+
+async def projects_of(session: AsyncSession, run_id: UUID) -> set[int]:
+    """The projects of a run's cases."""
+    query = select(CaseRun.project_id).where(col(CaseRun.run_id) == run_id).distinct()
+    return set(await session.exec(query))
+
+
+async def require_visible(session: AsyncSession, run_id: UUID, user_id: int) -> None:
+    """Raises: NotFound when there is no such run, or it tries a document of somebody else."""
+    query = select(Run.trial, Run.requested_by).where(col(Run.run_id) == run_id)
+    found = (await session.exec(query)).first()
+    if found is None or (found[0] and found[1] != user_id):
+        raise NotFound

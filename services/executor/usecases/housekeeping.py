@@ -1,0 +1,44 @@
+"""What has to be done from time to time."""
+
+import logging
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.executor.usecases.ends import lock_runs
+from services.executor.usecases.runs import cancel_locked
+
+log = logging.getLogger(__name__)
+
+_OVERDUE = text("""
+    SELECT run_id FROM run
+    WHERE finished_at IS NULL AND status <> 'cancelling' AND created_at < clock_now() - make_interval(secs => :seconds)
+    ORDER BY run_id LIMIT 100
+""")
+_FORGET = (
+    "DELETE FROM idempotency_key WHERE created_at < clock_now() - interval '24 hours'",
+    """WITH old AS (SELECT run_id FROM run WHERE trial AND created_at < clock_now() - interval '1 hour'),
+            steps AS (DELETE FROM step_result WHERE run_id IN (SELECT run_id FROM old)),
+            definitions AS (DELETE FROM case_definition WHERE run_id IN (SELECT run_id FROM old)),
+            cases AS (DELETE FROM case_run WHERE run_id IN (SELECT run_id FROM old))
+       DELETE FROM run WHERE run_id IN (SELECT run_id FROM old)""",
+    """DELETE FROM held_lock h WHERE NOT EXISTS (
+           SELECT 1 FROM case_run c WHERE c.status = 'running' AND c.lease_token = h.lease_token)""",
+)
+_FORGET_GREEN = text("DELETE FROM green_step WHERE finished_at < clock_now() - make_interval(days => :days)")
+
+
+async def cancel_overdue_runs(session: AsyncSession, seconds: float) -> None:
+    """Cancel runs that have been open for too long, with the reason `deadline`."""
+    overdue = list((await session.execute(_OVERDUE, {"seconds": seconds})).scalars())
+    for run_id, status in (await lock_runs(session, overdue)).items() if overdue else ():
+        if status in {"queued", "running"}:
+            log.warning("run %s is open for more than %.0f s; cancelled", run_id, seconds)
+            await cancel_locked(session, run_id, "deadline")
+
+
+async def forget(session: AsyncSession, green_days: int) -> None:
+    """Delete keys of a day ago, tried documents of an hour ago, and answers to compare with that nobody renewed."""
+    for statement in _FORGET:
+        await session.execute(text(statement))
+    await session.execute(_FORGET_GREEN, {"days": green_days})
