@@ -94,10 +94,10 @@ class Running:
         async with auth.database.transaction() as session:
             return [dict(row) for row in (await session.execute(text(query), values)).mappings()]
 
-    async def forget_projects(self) -> None:
-        """Let auth have heard of no project yet."""
+    async def execute(self, statement: str) -> None:
+        """Change what auth has stored."""
         async with auth.database.transaction() as session:
-            await session.execute(text("DELETE FROM known_project"))
+            await session.execute(text(statement))
 
     async def states(self, user_id: int) -> list[dict[str, Any]]:
         """What was stated of a user, in order."""

@@ -73,7 +73,7 @@ async def test_assignments_cannot_be_read_where_they_are_set(running: Running) -
 async def test_a_project_that_auth_has_not_heard_of_is_asked_about(running: Running) -> None:
     project, bob = await running.project("项目A"), await running.create("bob")
     await until(lambda: running.rows("SELECT 1 FROM known_project"))
-    await running.forget_projects()
+    await running.execute("DELETE FROM known_project")
     answer = await running.admin.post("/user/assign-projects", json={"user_id": bob, "project_ids": [project]})
     assert (answer.status_code, answer.json()["current_projects"]) == (200, [{"id": project, "name": "项目A"}])
 
