@@ -34,7 +34,8 @@ def login(
 
     A session in the browser goes on. `rounds logout` deletes the token.
 
-    Examples:
+    For example:
+
         rounds login
 
         rounds login bob --url https://rounds.example.com
@@ -50,7 +51,8 @@ def login(
 def logout(url: Url = DEFAULT_URL) -> None:
     """Delete the token that `rounds login` made, on the server and here.
 
-    Example:
+    For example:
+
         rounds logout
     """
     tokens = stored_tokens()

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import login, platform
+from cli import cases, demo, login, platform, runs, tasks
 
 app = typer.Typer(
     name="rounds",
@@ -12,5 +12,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (platform, login):
+for group in (platform, demo, tasks, runs, cases, login):
     app.add_typer(group.app)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, NoReturn
 
@@ -16,6 +17,7 @@ from rich.text import Text
 FAILED = 1
 ERROR = 2
 WIDTH_WITHOUT_TERMINAL = 200
+SECOND_MS = 1000
 
 
 class Format(StrEnum):
@@ -56,3 +58,38 @@ def fail(message: str, code: int = ERROR) -> NoReturn:
     """
     errors.print(f"[bold red]Error:[/] {escape(message)}")
     raise typer.Exit(code)
+
+
+STYLES = {
+    "passed": "green",
+    "completed": "green",
+    "sent": "green",
+    "failed": "red",
+    "error": "magenta",
+    "lost": "magenta",
+    "running": "yellow",
+    "queued": "yellow",
+    "pending": "cyan",
+}
+
+
+def status_text(status: str | None) -> Text:
+    """A status in its colour."""
+    return Text(status or "-", STYLES.get(status or "", "dim"))
+
+
+def local_time(text: str | None) -> str | None:
+    """An instant of an answer, in the zone of this machine."""
+    return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M:%S}" if text else None
+
+
+def percent(rate: float | None) -> str | None:
+    """A pass rate, which answers give in hundredths."""
+    return None if rate is None else f"{rate:g} %"
+
+
+def milliseconds(value: float | None) -> str | None:
+    """A length of time as people read it."""
+    if value is None:
+        return None
+    return f"{value:.0f} ms" if value < SECOND_MS else f"{value / SECOND_MS:.1f} s"

@@ -37,7 +37,8 @@ def up(
     Prints where it is and, at the first start, the password of `admin`. Mail goes to ROUNDS_SMTP_URL, or without one
     into files under the data folder. Stop it with Ctrl-C or SIGTERM; the next start goes on where this one ended.
 
-    Examples:
+    For example:
+
         rounds up
 
         rounds up --port 9000 --data-dir /var/lib/rounds --open
@@ -71,7 +72,8 @@ def serve(
 
     Needs a database that `rounds migrate` has prepared, and ROUNDS_KAFKA_BOOTSTRAP_SERVERS; see `rounds config`.
 
-    Examples:
+    For example:
+
         rounds serve scheduler --port 8003
 
         rounds serve auth catalog console --host 0.0.0.0
@@ -94,7 +96,8 @@ def migrate(
 
     With ROUNDS_ADMIN_DATABASE_URL it makes each service's role and schema first. `rounds up` needs none of this.
 
-    Examples:
+    For example:
+
         rounds migrate
 
         rounds migrate scheduler executor
@@ -111,7 +114,8 @@ def migrate(
 def config(context: typer.Context, output: Output = Format.table) -> None:
     """Show the settings in force, secrets masked, each with its source.
 
-    Examples:
+    For example:
+
         rounds config
 
         rounds config --output json
@@ -135,7 +139,8 @@ def config(context: typer.Context, output: Output = Format.table) -> None:
 def check() -> None:
     """Say what is wrong with the settings; exit code 2 when something is.
 
-    Example:
+    For example:
+
         rounds config check
     """
     from cli import config as configuration  # noqa: PLC0415 - see above
