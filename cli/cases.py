@@ -1,16 +1,15 @@
-"""Commands about cases: `cases`, and `case export | import | validate` for files of YAML."""
+"""Commands about cases: `cases`, and `case export | import | validate` for files of YAML.
 
-import sys
+The case language takes half a second to import, so only the commands that read or write a file do it.
+"""
+
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from caselang.document import parse
-from caselang.faults import DocumentInvalid
-from caselang.yamltext import dump_yaml, load_yaml
 from cli.api import DEFAULT_URL, Token, Url, connected
-from cli.output import Format, Output, console, fail, print_json, print_table
+from cli.output import Format, Output, console, print_json, print_table
 
 app = typer.Typer()
 case_app = typer.Typer(help="Cases as YAML files.", no_args_is_help=True)
@@ -35,9 +34,8 @@ def cases(
 
     For example:
 
-        rounds cases --project 7
-
-        rounds cases --tag smoke --output json
+    - `rounds cases --project 7`
+    - `rounds cases --tag smoke --output json`
     """
     filters = {"project_id": project, "module_id": module, "search": search, "tag": tag, "page_size": limit}
     params = {name: value for name, value in filters.items() if value is not None}
@@ -63,10 +61,12 @@ def export_case(case_id: CaseId, url: Url = DEFAULT_URL, token: Token = None) ->
 
     For example:
 
-        rounds case export 22 > login.yaml
+    - `rounds case export 22 > login.yaml`
     """
     with connected(url, token) as api:
         found = api.call("GET", f"/catalog/cases/{case_id}")
+    from caselang.yamltext import dump_yaml  # noqa: PLC0415 - see above
+
     print(dump_yaml(found["document"]), end="")
 
 
@@ -83,13 +83,14 @@ def import_case(
 
     For example:
 
-        rounds case import login.yaml --module 4
-
-        rounds case import login.yaml --case 22
+    - `rounds case import login.yaml --module 4`
+    - `rounds case import login.yaml --case 22`
     """
     if (module is None) == (case is None):
         raise typer.BadParameter("give either --module or --case")
-    document = _read(file)
+    from cli import casefile  # noqa: PLC0415 - see above
+
+    document = casefile.read(file)
     with connected(url, token) as api:
         if module is not None:
             saved = api.call("POST", f"/catalog/modules/{module}/cases", json={"document": document})
@@ -107,19 +108,8 @@ def validate(file: File) -> None:
 
     For example:
 
-        rounds case validate login.yaml
+    - `rounds case validate login.yaml`
     """
-    try:
-        case = parse(_read(file))
-    except DocumentInvalid as error:
-        fail(f"{file} is no valid case\n" + "\n".join(f"  {one.field}: {one.message}" for one in error.faults))
-    console.print(f"{file} is valid: {case.name}", markup=False)
+    from cli import casefile  # noqa: PLC0415 - see above
 
-
-def _read(file: Path) -> Any:  # noqa: ANN401 (JSON)
-    try:
-        return load_yaml(sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8"))
-    except DocumentInvalid as error:
-        fail(f"{file}: {error.faults[0].message}")
-    except UnicodeDecodeError:
-        fail(f"{file} is no text in UTF-8")
+    console.print(f"{file} is valid: {casefile.validate(file)}", markup=False)

@@ -36,9 +36,8 @@ def demo(
 
     For example:
 
-        rounds demo
-
-        rounds demo --password printed-by-up --new-password my-own-password
+    - `rounds demo`
+    - `rounds demo --password printed-by-up --new-password my-own-password`
     """
     known = token or stored_tokens().get(url.rstrip("/"), {}).get("token")
     with explained():

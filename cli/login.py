@@ -36,9 +36,8 @@ def login(
 
     For example:
 
-        rounds login
-
-        rounds login bob --url https://rounds.example.com
+    - `rounds login`
+    - `rounds login bob --url https://rounds.example.com`
     """
     with explained():
         made = log_in(Api(url), username, password or ask_password(username), new_password, timedelta(days=days))
@@ -53,7 +52,7 @@ def logout(url: Url = DEFAULT_URL) -> None:
 
     For example:
 
-        rounds logout
+    - `rounds logout`
     """
     tokens = stored_tokens()
     kept = tokens.pop(url.rstrip("/"), None)

@@ -10,6 +10,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done (a run passed), 1 a run did not pass, 2 the command could not do its work.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (platform, demo, tasks, runs, cases, login):

@@ -39,9 +39,8 @@ def up(
 
     For example:
 
-        rounds up
-
-        rounds up --port 9000 --data-dir /var/lib/rounds --open
+    - `rounds up`
+    - `rounds up --port 9000 --data-dir /var/lib/rounds --open`
     """
     from cli import up as one_process  # noqa: PLC0415 - see above
 
@@ -74,9 +73,8 @@ def serve(
 
     For example:
 
-        rounds serve scheduler --port 8003
-
-        rounds serve auth catalog console --host 0.0.0.0
+    - `rounds serve scheduler --port 8003`
+    - `rounds serve auth catalog console --host 0.0.0.0`
     """
     from cli import serve as serving  # noqa: PLC0415 - see above
 
@@ -98,9 +96,8 @@ def migrate(
 
     For example:
 
-        rounds migrate
-
-        rounds migrate scheduler executor
+    - `rounds migrate`
+    - `rounds migrate scheduler executor`
     """
     from cli import migrate as migrating  # noqa: PLC0415 - see above
 
@@ -116,11 +113,9 @@ def config(context: typer.Context, output: Output = Format.table) -> None:
 
     For example:
 
-        rounds config
-
-        rounds config --output json
-
-        rounds config check
+    - `rounds config`
+    - `rounds config --output json`
+    - `rounds config check`
     """
     if context.invoked_subcommand is not None:
         return
@@ -141,7 +136,7 @@ def check() -> None:
 
     For example:
 
-        rounds config check
+    - `rounds config check`
     """
     from cli import config as configuration  # noqa: PLC0415 - see above
 

@@ -65,9 +65,8 @@ def run(
 
     For example:
 
-        rounds run 22 20 --wait
-
-        rounds run 22 --environment 7=3 --parallel --wait --output json
+    - `rounds run 22 20 --wait`
+    - `rounds run 22 --environment 7=3 --parallel --wait --output json`
     """
     wanted: dict[str, Any] = {"case_ids": cases, "parallel": int(parallel), "max_parallel": max_parallel}
     if environment:
@@ -97,9 +96,8 @@ def runs(
 
     For example:
 
-        rounds runs
-
-        rounds runs --task 12 --status failed
+    - `rounds runs`
+    - `rounds runs --task 12 --status failed`
     """
     filters = {"task_id": task, "case_id": case, "project_id": project, "status": status, "limit": limit}
     with connected(url, token) as api:

@@ -69,11 +69,9 @@ def monitor(
 
     For example:
 
-        rounds monitor
-
-        rounds monitor --project 7 --status pending
-
-        rounds monitor --once --output json
+    - `rounds monitor`
+    - `rounds monitor --project 7 --status pending`
+    - `rounds monitor --once --output json`
     """
     filters = {"project_id": project, "status": status, "search": search, "page_size": limit, "sort": "next_due_at"}
     with connected(url, token) as api:
@@ -100,9 +98,8 @@ def tasks(
 
     For example:
 
-        rounds tasks
-
-        rounds tasks --status running --output json
+    - `rounds tasks`
+    - `rounds tasks --status running --output json`
     """
     filters = {"project_id": project, "status": status, "search": search, "page_size": limit}
     with connected(url, token) as api:
@@ -123,9 +120,8 @@ def fire(
 
     For example:
 
-        rounds fire 12
-
-        rounds fire 12 --wait
+    - `rounds fire 12`
+    - `rounds fire 12 --wait`
     """
     with connected(url, token) as api:
         fired = api.call("POST", f"/scheduler/tasks/{task_id}/fire")
@@ -143,7 +139,7 @@ def tick(output: Output = Format.table, url: Url = DEFAULT_URL, token: Token = N
 
     For example:
 
-        rounds scheduler tick
+    - `rounds scheduler tick`
     """
     with connected(url, token) as api:
         done = api.call("POST", "/scheduler/tick")
@@ -161,7 +157,7 @@ def scheduler_status(output: Output = Format.table, url: Url = DEFAULT_URL, toke
 
     For example:
 
-        rounds scheduler status
+    - `rounds scheduler status`
     """
     with connected(url, token) as api:
         state = api.call("GET", "/scheduler/status")
