@@ -55,7 +55,7 @@ async def list_tokens(caller: Caller, session: Session, paging: PagingQuery) -> 
 
 
 @router.delete("/tokens", summary="Delete an API token")
-async def delete_token(id: Annotated[Id, Query()], caller: Caller, session: Session) -> Message:
+async def delete_token(id: Annotated[Id, Query(examples=[5])], caller: Caller, session: Session) -> Message:
     """Delete one of the caller's API tokens; it is refused from now on."""
     await tokens.delete_api_token(session, caller, id)
     return Message(msg=translate(N_("API token deleted")))

@@ -77,7 +77,7 @@ async def update_user(change: UserUpdate, caller: Superuser, session: Session) -
 
 
 @router.delete("/user-view", summary="Delete a user")
-async def delete_user(id: Annotated[Id, Query()], caller: Superuser, session: Session) -> Message:
+async def delete_user(id: Annotated[Id, Query(examples=[5])], caller: Superuser, session: Session) -> Message:
     """Delete a user; superusers only, and neither themselves nor the first superuser.
 
     The memberships and tokens go. Projects stay; tasks keep the owner's name, and no longer mail it.
