@@ -28,7 +28,7 @@ lint: $(VENV)/.dev ## Format, lint, types, boundaries, generated files
 	$(BIN)/python -m contracts.generate --check
 	$(BIN)/python -m contracts.compatibility
 	$(BIN)/python -m caselang.schema --check
-	$(BIN)/python -m cli.openapi --check
+	$(BIN)/python -m cli.docs --check
 
 format: $(VENV)/.dev ## Put the code into the project's format
 	$(BIN)/ruff format .
@@ -37,7 +37,7 @@ format: $(VENV)/.dev ## Put the code into the project's format
 contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI and OpenAPI again
 	$(BIN)/python -m contracts.generate
 	$(BIN)/python -m caselang.schema
-	$(BIN)/python -m cli.openapi
+	$(BIN)/python -m cli.docs
 
 migrate: $(VENV)/.run ## Bring the schemas that ROUNDS_…DATABASE_URL name to the newest revision
 	$(BIN)/rounds migrate

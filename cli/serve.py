@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from fastapi import FastAPI
 
-from cli import console
+from cli import console, docs
 from cli.server import bind, serve, stop_event
 from cli.services import SERVICES
 from kit.service import create_app
@@ -27,6 +27,7 @@ def run(names: Collection[str], host: str, port: int) -> None:
     app = create_app(services)
     if "console" in names:
         app.include_router(console.router)
+        app.include_router(docs.router)
     configure_logging()
     with bind(host, port) as listener:
         asyncio.run(_run(app, listener, f"{', '.join(names)} at http://{host}:{listener.getsockname()[1]}"))

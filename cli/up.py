@@ -7,7 +7,7 @@ import time
 import webbrowser
 from pathlib import Path
 
-from cli import console, postgres
+from cli import console, docs, postgres
 from cli.data_dir import AlreadyRunning as AlreadyRunning
 from cli.data_dir import load_secrets, locked
 from cli.postgres import PostgresFailed as PostgresFailed
@@ -52,6 +52,7 @@ async def _run(host: str, listener: socket.socket, data_dir: Path, *, open_brows
 
         app = create_app(SERVICES)
         app.include_router(console.router)
+        app.include_router(docs.router)
         await serve(app, listener, stop, ready)
 
 

@@ -11,10 +11,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -77,6 +78,14 @@ class Caller:
             raise PermissionDenied
 
 
+_TOKEN = APIKeyHeader(
+    name="Authorization",
+    scheme_name="Token",
+    description="`Token <token>`: the one that log-in answered, or an API token",
+    auto_error=False,
+)
+"""Only so that the OpenAPI document tells of it: `token_hash` reads the header."""
+
 FindCaller = Callable[[str], Awaitable[Caller]]
 """From a token's sha256 to its caller. Raises: NotAuthenticated."""
 
@@ -88,7 +97,7 @@ def authentication(find: FindCaller, scope: Scope | None = None, *, before_passw
     `before_password_change` lets in who still has the default password.
     """
 
-    async def authenticate(request: Request) -> Caller:
+    async def authenticate(request: Request, _: Annotated[str | None, Security(_TOKEN)]) -> Caller:
         caller = await find(token_hash(request))
         if caller.must_change_password and not before_password_change:
             raise MustChangePassword

@@ -1,5 +1,6 @@
 """What a service is, and the application that runs one of them or all five in one process."""
 
+import importlib.metadata
 import itertools
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -22,6 +23,7 @@ from kit.errors import is_infrastructure
 from kit.http import Edge, add_error_handlers
 from kit.loops import Loop, Supervisor, run_loop
 from kit.migrate import pending
+from kit.openapi import openapi_endpoints
 from kit.partitions import keep_daily_partitions
 from kit.settings import SERVICES, settings
 
@@ -74,12 +76,13 @@ def create_app(services: Sequence[Service]) -> FastAPI:
             await _start(services, supervisor)
             yield
 
-    app = FastAPI(title="Rounds", version="1", lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Rounds", lifespan=lifespan, redirect_slashes=False, openapi_url=None)
     app.add_middleware(Edge)
     add_error_handlers(app)
     for service in services:
         for router in service.routers:
             app.include_router(router)
+        app.include_router(openapi_endpoints(service.routers, importlib.metadata.version("rounds")))
     app.include_router(_platform_endpoints(services, supervisor))
     return app
 

@@ -1,0 +1,72 @@
+"""The whole API's document at `/openapi.json` and a page to try it at `/docs`, which loads nothing from elsewhere.
+
+`python -m cli.docs [--check]` writes `docs/openapi.json`, or fails when it is not current.
+"""
+
+import importlib.metadata
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import fastapi_offline
+from fastapi import APIRouter, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import FileResponse, HTMLResponse
+
+from cli.services import SERVICES
+from kit.errors import NotFound
+from kit.openapi import document
+
+COMMITTED = Path(__file__).resolve().parents[1] / "docs" / "openapi.json"
+ASSETS = Path(fastapi_offline.__file__).parent / "static"
+
+router = APIRouter(include_in_schema=False)
+
+
+@cache
+def whole() -> dict[str, Any]:
+    """The OpenAPI document of all five services."""
+    routers = [router for service in SERVICES for router in service.routers]
+    return document(routers, importlib.metadata.version("rounds"))
+
+
+@router.get("/openapi.json")
+async def openapi() -> dict[str, Any]:
+    """The document, for tools."""
+    return whole()
+
+
+@router.get("/docs")
+async def docs() -> HTMLResponse:
+    """The page, for people."""
+    return get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="Rounds API",
+        swagger_js_url="/docs/swagger-ui-bundle.js",
+        swagger_css_url="/docs/swagger-ui.css",
+        swagger_favicon_url="/docs/favicon.png",
+        swagger_ui_parameters={"docExpansion": "none", "persistAuthorization": False, "tryItOutEnabled": True},
+    )
+
+
+@router.get("/docs/{name}")
+async def asset(name: str) -> Response:
+    """A file that the page loads."""
+    if name not in {"swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"}:
+        raise NotFound
+    return FileResponse(ASSETS / name, headers={"Cache-Control": "public, max-age=86400"})
+
+
+def main() -> None:
+    """Write the committed document, or compare it."""
+    text = json.dumps(whole(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    if "--check" not in sys.argv:
+        COMMITTED.write_text(text)
+    elif not COMMITTED.exists() or COMMITTED.read_text() != text:
+        sys.exit("docs/openapi.json is not current; run `make contracts`")
+
+
+if __name__ == "__main__":
+    main()
