@@ -139,11 +139,11 @@ class CaseRun(Base, table=True):
     steps_platform: int
     pass_rate: float | None
     teardown_status: str | None
-    first_failure: Any = Field(sa_type=JSON)
+    first_failure: Any = Field(sa_type=JSON, nullable=True)
     """The first step that did not pass: {path, name, message, expected, actual}."""
-    baseline: Any = Field(sa_type=JSON)
+    baseline: Any = Field(sa_type=JSON, nullable=True)
     """What passed last of this case, environment and row when this one ended: {run_id, revision, finished_at}."""
-    variables: Any = Field(sa_type=JSON)
+    variables: Any = Field(sa_type=JSON, nullable=True)
     """Where each value came from, secrets masked; null until the end."""
 
 
@@ -207,7 +207,7 @@ class LastResult(Base, table=True):
     pass_rate: float | None
     duration_ms: int
     finished_at: datetime = _moment()
-    passed: Any = Field(sa_type=JSON)
+    passed: Any = Field(sa_type=JSON, nullable=True)
     """The last passed run: {run_id, revision, finished_at}; null: none yet."""
 
 
@@ -257,7 +257,7 @@ class KnownProject(Base, table=True):
     revision: int = Field(sa_type=BigInteger)
     deleted: bool
     name: str
-    variables: Any = Field(sa_type=JSON)
+    variables: Any = Field(sa_type=JSON, nullable=True)
     egress_allow: list[str] = Field(sa_type=ARRAY(String))
     default_environment_id: int | None
 
@@ -272,7 +272,7 @@ class KnownEnvironment(Base, table=True):
     deleted: bool
     project_id: int | None
     name: str
-    settings: Any = Field(sa_type=JSON)
+    settings: Any = Field(sa_type=JSON, nullable=True)
     """base_urls, headers, variables, secrets, verify_tls, proxy and what else the event says."""
 
 
@@ -286,7 +286,7 @@ class KnownCase(Base, table=True):
     deleted: bool
     project_id: int | None
     name: str
-    document: Any = Field(sa_type=JSON)
+    document: Any = Field(sa_type=JSON, nullable=True)
     calls: list[int] = Field(sa_type=ARRAY(Integer))
     data_rows: int
     """Data rows of the document; 0: it has none."""

@@ -167,7 +167,7 @@ class Executor:
             "calls": [],
             "step_count": len(steps),
         }
-        await self.deliver(CaseChanged(id=id_, **{**state, **beside}))
+        await self.deliver(CaseChanged(id=id_, **(state | beside)))
         return id_
 
     async def due(self, *case_ids: int, id_: UUID | None = None, run_id: UUID | None = None, **changes: Any) -> UUID:

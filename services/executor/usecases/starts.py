@@ -72,7 +72,7 @@ _PREPARED = text("""
 _ADD_ROWS = text("""
     INSERT INTO case_run (run_id, position, data_row, case_id, project_id, environment_id, min_revision, name, status,
                           queued_at)
-    SELECT c.run_id, c.position, n, c.case_id, c.project_id, c.environment_id, c.min_revision, c.name,
+    SELECT c.run_id, c.position, n, c.case_id, :project_id, :environment_id, c.min_revision, c.name,
            CASE WHEN r.parallel = 1 AND n < r.max_parallel THEN 'queued' ELSE 'waiting' END,
            CASE WHEN r.parallel = 1 AND n < r.max_parallel THEN clock_now() END
     FROM case_run c JOIN run r USING (run_id) CROSS JOIN generate_series(1, :data_rows - 1) AS n
@@ -261,7 +261,7 @@ async def _start(session: AsyncSession, known: _Known, ready: list[dict[str, Any
     if touched:
         await lock_runs(session, touched)
     for row in growing:
-        await _add_rows(session, row, known.data_rows(row))
+        await _add_rows(session, known, row)
         row["data_row"] = 0
     if fresh:
         define = [
@@ -284,13 +284,18 @@ async def _start(session: AsyncSession, known: _Known, ready: list[dict[str, Any
         await end_cases(session, ends)
 
 
-async def _add_rows(session: AsyncSession, row: dict[str, Any], data_rows: int) -> None:
+async def _add_rows(session: AsyncSession, known: _Known, row: dict[str, Any]) -> None:
     """Give a case run whose data rows were not known yet a sibling for each of them; it becomes the first itself."""
-    key = {"run_id": row["run_id"], "position": row["position"], "data_rows": data_rows}
+    key = {"run_id": row["run_id"], "position": row["position"]}
     await session.execute(
         text("UPDATE case_run SET data_row = 0 WHERE run_id = :run_id AND position = :position AND data_row = -1"), key
     )
-    added = await session.execute(_ADD_ROWS, key)
+    beside = {
+        "data_rows": known.data_rows(row),
+        "project_id": known.project_id(row),
+        "environment_id": known.environment_id(row),
+    }
+    added = await session.execute(_ADD_ROWS, key | beside)
     await session.execute(
         text("UPDATE run SET cases_total = cases_total + :added WHERE run_id = :run_id"),
         {"run_id": row["run_id"], "added": len(added.all())},
