@@ -183,11 +183,9 @@ def field_path(location: Sequence[str | int]) -> str:
 
 def validation_error(errors: Sequence[Any]) -> AppError:
     """Pydantic's findings as the contract's error: `missing_parameter` if any is absent, else all faults at once."""
-    missing = [
-        FieldFault(field_path(e["loc"]), "missing") for e in errors if e["type"] == "missing" and len(e["loc"]) > 1
-    ]
+    missing = dict.fromkeys(field_path(e["loc"]) for e in errors if e["type"] == "missing" and len(e["loc"]) > 1)
     if missing:
-        return MissingParameter(errors=missing)
+        return MissingParameter(errors=[FieldFault(path, "missing") for path in missing])
     faults: dict[str, FieldFault] = {}
     for error in errors:
         malformed = error["type"] == "json_invalid" or error["loc"] == ("body",)
