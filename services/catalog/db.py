@@ -15,6 +15,6 @@ authenticator = Authenticator(database)
 
 Session = Annotated[AsyncSession, Depends(database.session, scope="function")]
 logged_in = authentication(authenticator.find)
+reading = authentication(authenticator.find, "read")
+"""For a POST that writes nothing."""
 Caller = Annotated[caller.Caller, logged_in]
-Reader = Annotated[caller.Caller, authentication(authenticator.find, "read")]
-"""The caller of a POST that writes nothing."""

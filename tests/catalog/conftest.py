@@ -10,12 +10,10 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
 from contracts.auth import UserChanged
-from deploy.kafka.broker import free_port
 from kit.http import Edge, add_error_handlers
 from kit.loops import Supervisor, run_loop
 from kit.migrate import create_roles_and_schemas, upgrade
@@ -25,7 +23,7 @@ from services.catalog.consumers import consumer
 from services.catalog.db import database
 from services.catalog.main import service
 from tests.support.postgres import Postgres
-from tests.support.wait import until
+from tests.support.serve import bound_socket, serving
 
 DOCUMENT: dict[str, Any] = {
     "apiVersion": "rounds/v1",
@@ -154,10 +152,8 @@ def schema(postgres: Postgres, worker_id: str) -> str:
 async def catalog(schema: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Catalog]:
     """The catalog with nothing in it but its superuser, `catalog.admin`."""
     monkeypatch.setenv("ROUNDS_CATALOG_DATABASE_URL", schema)
-    monkeypatch.setenv("ROUNDS_HTTP_PORT", str(free_port()))
-    settings.cache_clear()
     running = Catalog()
-    async with _serving(running) as url:
+    async with _serving(running, monkeypatch) as url:
         running.url = url
         running.admin = await running.user("admin", superuser=True)
         yield running
@@ -166,7 +162,7 @@ async def catalog(schema: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 @asynccontextmanager
-async def _serving(catalog: Catalog) -> AsyncIterator[str]:
+async def _serving(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     supervisor = Supervisor()
 
     @asynccontextmanager
@@ -190,15 +186,11 @@ async def _serving(catalog: Catalog) -> AsyncIterator[str]:
     async def look_up(wanted: dict[str, list[int]]) -> dict[str, Any]:
         return {"users": [catalog.known_to_auth[id] for id in wanted["ids"] if id in catalog.known_to_auth]}
 
-    port = settings().http_port
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
-    serving = asyncio.create_task(server.serve())
-    await until(lambda: server.started or serving.done())
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await serving
+    listener = bound_socket()
+    monkeypatch.setenv("ROUNDS_HTTP_PORT", str(listener.getsockname()[1]))
+    settings.cache_clear()
+    async with serving(app, listener) as url:
+        yield url
 
 
 async def _empty() -> None:

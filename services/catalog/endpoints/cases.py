@@ -7,11 +7,23 @@ from pydantic import AfterValidator
 
 from kit.errors import FieldFault, InvalidParameter
 from kit.http import GivenBody, IfMatch, Page, PagingQuery
-from services.catalog.db import Session, logged_in
-from services.catalog.endpoints.rights import Writer
+from services.catalog.db import Session, logged_in, reading
+from services.catalog.endpoints.rights import BulkWriter, Copier, Writer
 from services.catalog.queries import cases as queries
-from services.catalog.schemas.cases import CaseItem, CaseRead, CaseWrite
-from services.catalog.schemas.fields import MAX_ID, Id, PathId, Search, Sort, storable
+from services.catalog.schemas.cases import (
+    BulkDone,
+    CaseCopy,
+    CaseItem,
+    CaseMove,
+    CaseRead,
+    CasesBulk,
+    CaseValidation,
+    CaseWrite,
+    RevisionItem,
+    RevisionRead,
+)
+from services.catalog.schemas.fields import MAX_ID, Id, PathId, RevisionNumber, Search, Sort, storable
+from services.catalog.usecases import bulk
 from services.catalog.usecases import cases as usecases
 
 router = APIRouter(prefix="/catalog", tags=["cases"])
@@ -73,3 +85,49 @@ async def update_case(
 async def delete_case(case_id: PathId, caller: Writer, session: Session, if_match: IfMatch) -> None:
     """Members delete a case with its revisions, unless other cases call it."""
     await usecases.delete_case(session, caller, case_id, if_match)
+
+
+@router.get("/cases/{case_id}/revisions", summary="Revisions of a case", dependencies=[logged_in])
+async def list_revisions(case_id: PathId, session: Session, paging: PagingQuery) -> Page[RevisionItem]:
+    """Every revision of a case, newest first, without the documents."""
+    return await queries.list_revisions(session, case_id, paging)
+
+
+@router.get("/cases/{case_id}/revisions/{revision}", summary="Read a revision", dependencies=[logged_in])
+async def read_revision(case_id: PathId, revision: RevisionNumber, session: Session) -> RevisionRead:
+    """A case as one change left it. It never changes: what a run names can always be read."""
+    return await queries.read_revision(session, case_id, revision)
+
+
+@router.post("/cases/{case_id}/revisions/{revision}/restore", summary="Restore a revision")
+async def restore_revision(
+    case_id: PathId, revision: RevisionNumber, caller: Writer, session: Session, if_match: IfMatch
+) -> CaseRead:
+    """Members save the document of an earlier revision as the newest one. Nothing is lost by it."""
+    return await usecases.restore_revision(session, caller, case_id, revision, if_match)
+
+
+@router.post("/cases/{case_id}/copy", status_code=201, summary="Copy a case")
+async def copy_case(case_id: PathId, body: CaseCopy, caller: Copier, session: Session) -> CaseRead:
+    """Members of the project that the copy goes to save a case anew there, under its name or another one."""
+    return await usecases.copy_case(session, caller, case_id, body)
+
+
+@router.post("/cases/{case_id}/move", summary="Move a case")
+async def move_case(
+    case_id: PathId, given: GivenBody[CaseMove], caller: Writer, session: Session, if_match: IfMatch
+) -> CaseRead:
+    """Members put a case into another module of its project."""
+    return await usecases.move_case(session, caller, case_id, if_match, given)
+
+
+@router.post("/cases:bulk", summary="Change many cases")
+async def change_cases(body: CasesBulk, caller: BulkWriter, session: Session) -> BulkDone:
+    """Members move, tag or delete up to 1,000 cases: all of them, or none."""
+    return await bulk.change_cases(session, caller, body)
+
+
+@router.post("/cases:validate", summary="Check a document", dependencies=[reading])
+async def validate_case(body: CaseWrite) -> CaseValidation:
+    """Tell every fault of a document, and the variables that it uses, without saving anything."""
+    return usecases.validate_case(body.document)

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from kit.http import GivenBody, IfMatch, Page, PagingQuery
 from services.catalog.db import Caller, Session, logged_in
-from services.catalog.endpoints.rights import Writer
+from services.catalog.endpoints.rights import Superuser, Writer
 from services.catalog.queries import projects as queries
 from services.catalog.schemas.fields import PathId, Search, Sort
 from services.catalog.schemas.projects import EnvironmentRead, EnvironmentWrite, ProjectRead, ProjectWrite
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/catalog", tags=["projects"])
 
 
 @router.post("/projects", status_code=201, summary="Make a project")
-async def create_project(given: GivenBody[ProjectWrite], caller: Caller, session: Session) -> ProjectRead:
+async def create_project(given: GivenBody[ProjectWrite], caller: Superuser, session: Session) -> ProjectRead:
     """Superusers make projects, and assign their members by `POST /user/assign-projects`."""
     return await usecases.create_project(session, caller, given)
 
@@ -46,7 +46,7 @@ async def update_project(
 
 
 @router.delete("/projects/{project_id}", status_code=204, summary="Delete a project")
-async def delete_project(project_id: PathId, caller: Caller, session: Session, if_match: IfMatch) -> None:
+async def delete_project(project_id: PathId, caller: Superuser, session: Session, if_match: IfMatch) -> None:
     """Superusers delete a project with everything in it: modules, cases, environments, memberships."""
     await usecases.delete_project(session, caller, project_id, if_match)
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, text
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from kit.errors import NotFound
 from kit.http import Page, Paging
 from services.catalog import rules
 from services.catalog.models import Case, CaseCall, CaseRevision, Module, Project
-from services.catalog.queries.projects import parents_of, people, present, present_project, stamps
-from services.catalog.schemas.cases import CaseItem, CaseRead
+from services.catalog.queries.projects import parents_of, people, people_named, present, present_project, stamps
+from services.catalog.schemas.cases import CaseItem, CaseRead, RevisionItem, RevisionRead
+from services.catalog.schemas.fields import Person
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,65 @@ class CaseFilter:
 async def document_of(session: AsyncSession, case: Case) -> CaseRevision:
     """The present revision of a case."""
     return await session.get_one(CaseRevision, (case.id, case.revision))
+
+
+async def documents_of(session: AsyncSession, case_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """The present document of each case."""
+    query = (
+        select(CaseRevision.case_id, CaseRevision.document)
+        .join(Case, (col(Case.id) == CaseRevision.case_id) & (col(Case.revision) == CaseRevision.revision))
+        .where(col(Case.id).in_(list(case_ids)))
+    )
+    return {id: dict(document) for id, document in await session.exec(query)}
+
+
+async def revision_of(session: AsyncSession, case_id: int, revision: int) -> CaseRevision:
+    """One revision of a case.
+
+    Raises: NotFound.
+    """
+    found = await session.get(CaseRevision, (case_id, revision))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _revision_state(saved: CaseRevision, who: dict[int, Person]) -> dict[str, object]:
+    author = who[saved.created_by_id]
+    return {
+        "case_id": saved.case_id,
+        "module_id": saved.module_id,
+        "name": saved.document["name"],
+        "revision": saved.revision,
+        "created_at": saved.created_at,
+        "updated_at": saved.created_at,
+        "created_by": author,
+        "updated_by": author,
+    }
+
+
+async def read_revision(session: AsyncSession, case_id: int, revision: int) -> RevisionRead:
+    """One revision of a case as answered.
+
+    Raises: NotFound.
+    """
+    await present(session, Case, case_id)
+    saved = await revision_of(session, case_id, revision)
+    who = await people_named(session, [saved.created_by_id])
+    return RevisionRead.model_validate({**_revision_state(saved, who), "document": saved.document})
+
+
+async def list_revisions(session: AsyncSession, case_id: int, paging: Paging) -> Page[RevisionItem]:
+    """One page of a case's revisions, newest first.
+
+    Raises: NotFound.
+    """
+    _, case = await present(session, Case, case_id)
+    query = select(CaseRevision).where(CaseRevision.case_id == case_id).order_by(col(CaseRevision.revision).desc())
+    rows = (await session.exec(query.limit(paging.page_size).offset(paging.offset))).all()
+    who = await people_named(session, [row.created_by_id for row in rows])
+    data = [RevisionItem.model_validate(_revision_state(row, who)) for row in rows]
+    return Page(total=case.revision, page=paging.page, page_size=paging.page_size, data=data)
 
 
 async def read_case(session: AsyncSession, case_id: int) -> CaseRead:

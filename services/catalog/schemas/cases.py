@@ -1,11 +1,11 @@
 """Bodies and answers about cases."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, JsonValue
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
 from kit.http import Body
-from services.catalog.schemas.fields import Answer, Document, Stamps
+from services.catalog.schemas.fields import Answer, Document, Id, Ids, Name, Stamps, Tag, each_once
 from services.catalog.schemas.projects import STAMPS
 
 DOCUMENT: dict[str, Any] = {
@@ -69,14 +69,104 @@ class CaseRead(CaseItem):
     document: dict[str, JsonValue]
 
 
+class RevisionItem(Stamps):
+    """A revision of a case, without its document. It never changes."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"case_id": 22, "module_id": 4, "name": "登录", **STAMPS}]}
+    )
+
+    case_id: int
+    module_id: int
+    """The module that the case lay in."""
+    name: str
+
+
+class RevisionRead(RevisionItem):
+    """A revision of a case with its document."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"case_id": 22, "module_id": 4, "name": "登录", **STAMPS, "document": DOCUMENT}]
+        }
+    )
+
+    document: dict[str, JsonValue]
+
+
+class CaseCopy(Body):
+    """Where a copy goes and how it is called; left out, as the case itself."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"module_id": 5, "name": "登录（副本）"}]})
+
+    module_id: Id | None = None
+    name: Name | None = None
+
+
+class CaseMove(Body):
+    """The module that a case goes to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"module_id": 5}]})
+
+    module_id: Id
+
+
+class CasesBulk(Body):
+    """What to do with many cases: `move` takes `module_id`, `tag` takes `add` and `remove`, `delete` takes nothing."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"ids": [22, 20], "action": "move", "module_id": 5},
+                {"ids": [22, 20], "action": "tag", "add": ["smoke"], "remove": ["slow"]},
+                {"ids": [22, 20], "action": "delete"},
+            ]
+        }
+    )
+
+    ids: Ids
+    action: Literal["move", "tag", "delete"]
+    module_id: Id | None = None
+    """A module of the cases' project."""
+    add: Annotated[list[Tag], Field(max_length=50), AfterValidator(each_once)] = Field(default_factory=list)
+    remove: Annotated[list[Tag], Field(max_length=50), AfterValidator(each_once)] = Field(default_factory=list)
+
+
+class BulkDone(Answer):
+    """The cases as they are now; of deleted ones nothing is left."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"data": [ITEM]}]})
+
+    data: list[CaseItem]
+
+
+class CaseValidation(Answer):
+    """What is wrong with a document, and which variables it uses."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "errors": [
+                        {
+                            "field": "document.steps[2].asserts[0].predicate",
+                            "reason": "not_supported",
+                            "msg": "暂不支持",
+                            "hint": "the predicate 'resembles' is not supported",
+                        }
+                    ],
+                    "variables": [],
+                }
+            ]
+        }
+    )
+
+    errors: list[dict[str, JsonValue]]
+    variables: list[str]
+    """Names that the templates use, each once; empty while there are errors."""
+
+
 class Lookup(Body):
     """Ids to look up."""
 
     ids: list[int]
-
-
-class CaseReference(Answer):
-    """A case by id and name."""
-
-    id: int
-    name: str

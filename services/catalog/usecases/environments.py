@@ -66,7 +66,7 @@ async def update_environment(
     queries.check_revision(environment, expected)
     body = given.checked()
     environment.sqlmodel_update(body.model_dump(exclude={"secrets", "is_default", "databases"}))
-    await stamp(session, environment, caller)
+    await stamp(session, caller, environment)
     await _keep_secrets(session, environment.id, body.secrets)
     if body.is_default and project.default_environment_id != environment.id:
         await _make_default(session, caller, project, environment)
@@ -91,10 +91,10 @@ async def delete_environment(session: AsyncSession, caller: Caller, environment_
         query = select(Environment).where(Environment.project_id == project.id).order_by(col(Environment.id)).limit(1)
         heir = (await session.exec(query)).first()
         project.default_environment_id = heir.id if heir else None
-        await stamp(session, project, caller)
+        await stamp(session, caller, project)
         events.append(project_state(project))
         if heir is not None:
-            await stamp(session, heir, caller)
+            await stamp(session, caller, heir)
     await publish(session, *events)
     if heir is not None:
         await _publish(session, project, heir)
@@ -104,11 +104,11 @@ async def delete_environment(session: AsyncSession, caller: Caller, environment_
 async def _make_default(session: AsyncSession, caller: Caller, project: Project, environment: Environment) -> None:
     """Make an environment the default, and state that of the project and of the one that was it before."""
     before, project.default_environment_id = project.default_environment_id, environment.id
-    await stamp(session, project, caller)
+    await stamp(session, caller, project)
     await publish(session, project_state(project))
     if before is not None:
         former = await session.get_one(Environment, before, populate_existing=True)
-        await stamp(session, former, caller)
+        await stamp(session, caller, former)
         await _publish(session, project, former)
 
 
@@ -167,6 +167,6 @@ async def rotate_secrets(session: AsyncSession, caller: Caller) -> int:
                 plain = crypto.decrypt(secret.name, environment_id, secret.value)
                 secret.value = crypto.encrypt(secret.name, environment_id, plain)
                 rotated += 1
-        await stamp(session, environment, caller)
+        await stamp(session, caller, environment)
         await publish(session, environment_state(project, environment, secrets))
     return rotated

@@ -72,7 +72,7 @@ async def update_module(
             module.rank = await _rank(session, caller, siblings, body.position)
         module.parent_id = parent_id
     module.name = body.name
-    await stamp(session, module, caller)
+    await stamp(session, caller, module)
     await publish(session, module_state(module))
     return await queries.read_module(session, module.id)
 
@@ -99,7 +99,7 @@ async def move_module(
         index = ids.index(body.before_id)
     module.rank = await _rank(session, caller, siblings, index)
     module.parent_id = body.parent_id
-    await stamp(session, module, caller)
+    await stamp(session, caller, module)
     await publish(session, module_state(module))
     return await queries.read_module(session, module.id)
 
@@ -144,6 +144,6 @@ async def _rank(session: AsyncSession, caller: Caller, siblings: Sequence[Module
         return rank
     for number, sibling in enumerate(siblings):
         sibling.rank = number * rules.RANK_GAP
-        await stamp(session, sibling, caller)
+    await stamp(session, caller, *siblings)
     await publish(session, *[module_state(sibling) for sibling in siblings])
     return siblings[index].rank - rules.RANK_GAP // 2

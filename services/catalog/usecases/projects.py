@@ -25,11 +25,13 @@ DELETIONS = "deletions"
 """The channel that wakes the loop which states the deletion of what lay in a deleted project."""
 
 
-async def stamp(session: AsyncSession, row: Stamped, caller: Caller) -> None:
-    """Count a change of a row, whose project is locked."""
-    row.revision += 1
-    row.updated_at = await clock.now(session)
-    row.updated_by_id = caller.user_id
+async def stamp(session: AsyncSession, caller: Caller, *rows: Stamped) -> None:
+    """Count a change of rows, whose projects are locked."""
+    now = await clock.now(session)
+    for row in rows:
+        row.revision += 1
+        row.updated_at = now
+        row.updated_by_id = caller.user_id
 
 
 async def create_project(session: AsyncSession, caller: Caller, given: Given[ProjectWrite]) -> ProjectRead:
@@ -64,7 +66,7 @@ async def update_project(
     caller.require_member(project.id)
     queries.check_revision(project, expected)
     project.sqlmodel_update(given.checked().model_dump())
-    await stamp(session, project, caller)
+    await stamp(session, caller, project)
     await publish(session, project_state(project))
     return await queries.read_project(session, caller, project.id)
 
@@ -78,7 +80,7 @@ async def delete_project(session: AsyncSession, caller: Caller, project_id: int,
     caller.require_superuser()
     queries.check_revision(project, expected)
     project.deleted = True
-    await stamp(session, project, caller)
+    await stamp(session, caller, project)
     await publish(session, project_state(project))
     wake_after_commit(session, DELETIONS)
     log.info("project %d deleted by user %d", project.id, caller.user_id)
