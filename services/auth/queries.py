@@ -61,6 +61,16 @@ async def users_for_update(session: AsyncSession, ids: Collection[int]) -> list[
     return list(await session.exec(query.execution_options(populate_existing=True)))
 
 
+async def user_for_update(session: AsyncSession, user_id: int) -> User:
+    """A user, locked.
+
+    Raises: NotFound (there is none, or a deleted one).
+    """
+    for user in await users_for_update(session, [user_id]):
+        return user
+    raise NotFound
+
+
 async def users_with_ids(session: AsyncSession, ids: Collection[int]) -> Sequence[User]:
     """Users by id, the deleted ones too."""
     return (await session.exec(select(User).where(col(User.id).in_(ids)).order_by(col(User.id)))).all()
@@ -111,6 +121,20 @@ async def user_states(session: AsyncSession, users: Sequence[User]) -> list[User
         )
         for user in users
     ]
+
+
+async def snapshot(
+    session: AsyncSession, topic: str, after_id: int, limit: int
+) -> tuple[Sequence[UserChanged], int | None]:
+    """The state of up to `limit` users whose ids follow `after_id`, and the id to go on from (None: that was all).
+
+    Raises: KeyError for a topic of another service.
+    """
+    if topic != UserChanged.topic:
+        raise KeyError(topic)
+    query = select(User).where(col(User.id) > after_id).order_by(col(User.id)).limit(limit)
+    users = (await session.exec(query)).all()
+    return await user_states(session, users), users[-1].id if users else None
 
 
 def is_live() -> ColumnElement[bool]:

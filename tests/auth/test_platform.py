@@ -7,6 +7,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from services.auth import queries
+from services.auth.db import database
 from services.auth.settings import AuthSettings
 from services.executor.settings import ExecutorSettings
 from services.notifier.settings import NotifierSettings
@@ -77,6 +79,20 @@ async def test_services_look_up_whole_users_the_deleted_ones_too(running: Runnin
     assert found.keys() == {bob.user_id, carol}
     assert found[bob.user_id] == (await running.states(bob.user_id))[-1]
     assert found[carol] == (await running.states(carol))[-1]
+
+
+async def test_a_snapshot_walks_every_user_in_pieces_the_deleted_ones_too(running: Running) -> None:
+    users = [await running.create(f"user{number}") for number in range(3)]
+    await running.admin.delete(f"/user/user-view?id={users[1]}")
+    seen, after = [], 0
+    while True:
+        async with database.transaction() as session:
+            states, last = await queries.snapshot(session, "user.changed", after, 2)
+        if last is None:
+            break
+        seen += [(state.id, state.deleted) for state in states]
+        after = last
+    assert seen == [(running.admin.user_id, False), (users[0], False), (users[1], True), (users[2], False)]
 
 
 async def verify(running: Running, client: Client) -> Any:

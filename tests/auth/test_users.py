@@ -145,6 +145,12 @@ async def test_a_faulty_user_is_refused_by_naming_each_field(
     assert await running.rows('SELECT 1 FROM "user" WHERE NOT is_first') == []
 
 
+async def test_text_that_is_no_unicode_is_refused(running: Running) -> None:
+    content = b'{"username": "a\\ud800b"}'
+    answer = await running.admin.post("/user/user-view", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, faults(answer)) == (400, {("username", "wrong_type")})
+
+
 async def test_a_user_needs_a_name(running: Running) -> None:
     answer = await running.admin.post("/user/user-view", json={"real_name": "x"})
     assert (answer.status_code, answer.json()["code"]) == (400, "missing_parameter")

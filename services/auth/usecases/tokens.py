@@ -57,7 +57,7 @@ async def log_in(session: AsyncSession, attempt: Attempt) -> tuple[User, str, da
 
 async def log_out(session: AsyncSession, caller: Caller) -> None:
     """Delete the token that the caller came with."""
-    (user,) = await queries.users_for_update(session, [caller.user_id])
+    user = await queries.user_for_update(session, caller.user_id)
     await session.execute(delete(Token).where(col(Token.sha256) == caller.credential))
     await users.state(session, [user])
     audit.note(session, caller, "session.ended", users.about(user))
@@ -74,7 +74,7 @@ async def create_api_token(session: AsyncSession, by: Caller | Attempt, new: Tok
         user = await _still_proved(session, by)
         await forgive_attempts(session, by)
     else:
-        (user,) = await queries.users_for_update(session, [by.user_id])
+        user = await queries.user_for_update(session, by.user_id)
         own = await queries.token_with_hash(session, by.credential)
         if own is None or own.kind != "session":
             raise PermissionDenied
@@ -107,7 +107,7 @@ async def delete_api_token(session: AsyncSession, caller: Caller, token_id: int)
 
     Raises: NotFound.
     """
-    (user,) = await queries.users_for_update(session, [caller.user_id])
+    user = await queries.user_for_update(session, caller.user_id)
     token = await session.get(Token, token_id)
     if token is None or token.user_id != user.id or token.kind != "api":
         raise NotFound

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from contracts.auth import NotifySettings, UserSettings
 from kit import clock
 from kit.caller import Caller
-from kit.errors import FieldFault, InvalidParameter, NotFound, PermissionDenied
+from kit.errors import FieldFault, InvalidParameter, PermissionDenied
 from kit.outbox import publish
 from services.auth import queries, rules
 from services.auth.models import Membership, Token, User
@@ -95,7 +95,7 @@ async def update_user(session: AsyncSession, caller: Caller, change: UserUpdate)
     new_password = "password" in change.model_fields_set
     if new_password:
         password_hash, must_change = await _password(change.password)
-    user = await _user_for_update(session, change.id)
+    user = await queries.user_for_update(session, change.id)
     fixed = {"username": user.username, "is_active": True, "is_superuser": True}
     if user.is_first and any(given.get(name, value) != value for name, value in fixed.items()):
         raise PermissionDenied
@@ -121,7 +121,7 @@ async def delete_user(session: AsyncSession, caller: Caller, user_id: int) -> No
 
     Raises: NotFound, PermissionDenied (oneself, or the first superuser).
     """
-    user = await _user_for_update(session, user_id)
+    user = await queries.user_for_update(session, user_id)
     if user.is_first or user.id == caller.user_id:
         raise PermissionDenied
     before = _shown(user)
@@ -143,7 +143,7 @@ async def change_password(
     """
     fault = rules.password_fault(password, auth_settings().default_password.get_secret_value())
     password_hash = "" if fault else await passwords.hash_of(password)
-    user = await _user_for_update(session, caller.user_id)
+    user = await queries.user_for_update(session, caller.user_id)
     faults = [] if proved and user.password_hash == attempt.password_hash else [FieldFault("old_password", "wrong")]
     if fault:
         faults.append(FieldFault("password", fault))
@@ -160,7 +160,7 @@ async def change_password(
 
 async def change_settings(session: AsyncSession, caller: Caller, change: SettingsUpdate) -> dict[str, Any]:
     """Change what is given of the caller's own settings; answers all of them."""
-    user = await _user_for_update(session, caller.user_id)
+    user = await queries.user_for_update(session, caller.user_id)
     before, after = user.settings, {**user.settings, **change.model_dump(exclude_unset=True)}
     if before != after:
         user.settings = after
@@ -173,13 +173,6 @@ async def change_settings(session: AsyncSession, caller: Caller, change: Setting
 def about(user: User) -> tuple[str, int | None, str]:
     """A user as the object of an audit entry."""
     return ("user", user.id, user.username)
-
-
-async def _user_for_update(session: AsyncSession, user_id: int) -> User:
-    found = await queries.users_for_update(session, [user_id])
-    if not found:
-        raise NotFound
-    return found[0]
 
 
 async def _password(given: str | None) -> tuple[str, bool]:
