@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -45,6 +46,23 @@ def state() -> str:
 def topic_name(topic: str) -> str:
     """A topic's name on the cluster."""
     return settings().kafka_prefix + topic
+
+
+def _cluster() -> dict[str, Any]:
+    """How the cluster is reached, as aiokafka's clients take it."""
+    given = settings()
+    tls = given.kafka_ca_file is not None
+    options: dict[str, Any] = {"bootstrap_servers": given.kafka_bootstrap_servers}
+    if tls:
+        options |= {"security_protocol": "SSL", "ssl_context": ssl.create_default_context(cafile=given.kafka_ca_file)}
+    if given.kafka_username is not None and given.kafka_password is not None:
+        options |= {
+            "security_protocol": "SASL_SSL" if tls else "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": given.kafka_username,
+            "sasl_plain_password": given.kafka_password.get_secret_value(),
+        }
+    return options
 
 
 async def relay(database: Database) -> None:
@@ -126,7 +144,7 @@ def envelope_of(row: Any, schema: str) -> Envelope:  # noqa: ANN401 (a database 
 @asynccontextmanager
 async def _producer() -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings().kafka_bootstrap_servers,
+        **_cluster(),
         enable_idempotence=True,
         acks="all",
         linger_ms=2,
@@ -180,7 +198,7 @@ async def consume(consumer: Consumer, stopping: asyncio.Event) -> None:
 async def _consume_until_stopped(consumer: Consumer, stopping: asyncio.Event) -> None:
     partitions = _Partitions()
     kafka = AIOKafkaConsumer(
-        bootstrap_servers=settings().kafka_bootstrap_servers,
+        **_cluster(),
         group_id=settings().kafka_prefix + f"rounds.{consumer.database.name}",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -252,7 +270,8 @@ def _envelope_of_record(record: ConsumerRecord) -> Envelope:
         )
 
 
-def _topic_configs(topic: Topic) -> dict[str, str]:
+def topic_configs(topic: Topic) -> dict[str, str]:
+    """What the broker is told about a topic."""
     if topic.retention is None:
         return {"cleanup.policy": "compact"}
     return {"cleanup.policy": "delete", "retention.ms": str(int(topic.retention.total_seconds() * 1000))}
@@ -263,7 +282,7 @@ async def ensure_topics() -> list[str]:
 
     Raises: RuntimeError when one exists with another number of partitions: more would break the order of keys.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings().kafka_bootstrap_servers)
+    admin = AIOKafkaAdminClient(**_cluster())
     await admin.start()
     try:
         known = {found["topic"]: len(found["partitions"]) for found in await admin.describe_topics()}
@@ -278,7 +297,7 @@ async def ensure_topics() -> list[str]:
                 topic_name(topic.name),
                 topic.partitions,
                 min(topic.replication, brokers),
-                topic_configs=_topic_configs(topic),
+                topic_configs=topic_configs(topic),
             )
             with suppress(TopicAlreadyExistsError):
                 await admin.create_topics([new])

@@ -36,6 +36,11 @@ class Settings(BaseSettings):
     """Only for `rounds migrate`: may create roles and schemas."""
     kafka_bootstrap_servers: str | None = None
     """Unset: all five services run in this process and hand events over inside it."""
+    kafka_username: str | None = None
+    """With `kafka_password`: log in by SCRAM-SHA-512."""
+    kafka_password: SecretStr | None = None
+    kafka_ca_file: Path | None = None
+    """Certificates, PEM, that the brokers' are checked against; given: all connections to Kafka are TLS."""
     kafka_prefix: str = ""
     """Put before topics and group names, for a cluster that is shared."""
     http_host: str = "127.0.0.1"
