@@ -1,7 +1,6 @@
 """Reads."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +15,6 @@ from services.scheduler.db import database
 from services.scheduler.models import AnyKnown, Firing, Task, TaskOwner, TaskProject
 
 MAX_ID = 2**31 - 1
-MAX_CASES_OF_TARGETS = 10_000
 _USERS = database.metadata.tables["known_user"]
 
 
@@ -27,15 +25,16 @@ async def find_task(session: AsyncSession, task_id: int, *, lock: bool = False) 
     return await session.get(Task, task_id, with_for_update=lock or None, populate_existing=lock)
 
 
-async def tasks(session: AsyncSession, ids: Collection[int]) -> dict[int, Any]:
-    """Tasks by id; one query."""
-    return {task.key: task for task in await session.exec(select(Task).where(col(Task.id).in_(ids)))}
-
-
 async def find_firing(session: AsyncSession, run_id: UUID, *, lock: bool = False) -> Firing | None:
     """The firing of a run, locked for a change if asked; None when it is no run of ours."""
     query = select(Firing).where(Firing.run_id == run_id).execution_options(populate_existing=True)
     return (await session.exec(query.with_for_update() if lock else query)).first()
+
+
+async def awaits_run(session: AsyncSession, run_id: UUID) -> bool:
+    """Whether the run of a firing has not ended yet."""
+    firing = await find_firing(session, run_id)
+    return firing is not None and firing.state in {"fired", "started"}
 
 
 async def known(session: AsyncSession, model: type[AnyKnown], ids: Collection[int]) -> dict[int, AnyKnown]:
@@ -53,57 +52,6 @@ async def users(session: AsyncSession, ids: Collection[int]) -> dict[int, RowMap
         return {}
     found = await session.execute(select_columns(_USERS).where(_USERS.c.id.in_(wanted)))
     return {row["id"]: row for row in found.mappings()}
-
-
-async def case_revisions(session: AsyncSession, ids: Collection[int]) -> dict[int, int]:
-    """The revision that is known of each case."""
-    query = text("SELECT id, revision FROM known_case WHERE id = ANY(CAST(:ids AS integer[]))")
-    return {row.id: row.revision for row in await session.execute(query, {"ids": list(ids)})}
-
-
-_CASES_OF_TARGETS = text("""
-    WITH RECURSIVE target AS (
-        SELECT * FROM unnest(CAST(:owners AS integer[]), CAST(:modules AS integer[]), CAST(:projects AS integer[]),
-                             CAST(:tags AS text[])) AS target (owner, module_id, project_id, tag)
-    ), module AS (
-        SELECT DISTINCT module_id AS root, module_id AS id FROM target WHERE module_id IS NOT NULL
-        UNION
-        SELECT module.root, child.id FROM module JOIN known_module child ON child.parent_id = module.id
-        WHERE NOT child.deleted
-    )
-    SELECT target.owner, known_case.id FROM target
-    JOIN module ON module.root = target.module_id JOIN known_case ON known_case.module_id = module.id
-    WHERE NOT known_case.deleted
-    UNION
-    SELECT target.owner, known_case.id FROM target JOIN known_case ON known_case.project_id = target.project_id
-    WHERE target.tag = ANY(known_case.tags) AND NOT known_case.deleted
-    ORDER BY 1, 2
-""")
-
-
-async def cases_of_targets(
-    session: AsyncSession, targets: Mapping[int, Sequence[Mapping[str, Any]]]
-) -> dict[int, list[int]]:
-    """The cases that tasks' targets stand for now, by task, in order of id; one query, none without targets.
-
-    At most 10,000 cases of a task: what an event has room for.
-    """
-    wanted = [(task_id, target) for task_id, of_task in targets.items() for target in of_task]
-    if not wanted:
-        return {}
-    found = await session.execute(
-        _CASES_OF_TARGETS,
-        {
-            "owners": [task_id for task_id, _ in wanted],
-            "modules": [target.get("module_id") for _, target in wanted],
-            "projects": [target.get("project_id") for _, target in wanted],
-            "tags": [target.get("tag") for _, target in wanted],
-        },
-    )
-    cases: defaultdict[int, list[int]] = defaultdict(list)
-    for owner, case_id in found:
-        cases[owner].append(case_id)
-    return {task_id: ids[:MAX_CASES_OF_TARGETS] for task_id, ids in cases.items()}
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,7 @@ async def tick(caller: Caller, session: Session) -> Pass:
     """Fire what is due now, at most 500 tasks, and tell what was done. Superusers only."""
     caller.require_superuser()
     fired = await firing.fire_due(session)
-    return Pass(
-        fired=fired.count("schedule"),
-        retried=fired.count("retry"),
-        skipped=fired.state("skipped"),
-        missed=fired.state("missed"),
-        waiting=fired.state("waiting"),
-        lag_ms=fired.lag_ms,
-    )
+    return Pass(**{name: getattr(fired, name) for name in Pass.model_fields})
 
 
 @router.get("/status", summary="How the scheduler is doing")

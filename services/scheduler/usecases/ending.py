@@ -14,7 +14,8 @@ from kit.db import wake_after_commit
 from services.scheduler import clients, queries, rules
 from services.scheduler.models import Firing, Task
 from services.scheduler.settings import scheduler_settings
-from services.scheduler.usecases.firing import ask_again, retry_of
+from services.scheduler.usecases.announcing import announce
+from services.scheduler.usecases.firing import retry_of
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +86,9 @@ async def reconcile(session: AsyncSession, firing: Silent, state: clients.RunSta
         await run_completed(session, state.completed)
     elif not state.known and firing.overdue:
         await run_lost(session, firing.run_id)
-    elif not state.known:
+    elif not state.known and await queries.awaits_run(session, firing.run_id):
         log.warning("the executor does not know run %s: asking for it again", firing.run_id)
-        await ask_again(session, firing.run_id)
+        await announce(session, [firing.run_id])
 
 
 async def _end(session: AsyncSession, run_id: UUID, end: End) -> None:
