@@ -4,7 +4,7 @@ from datetime import datetime, time
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Index, Integer, Text, func, text
+from sqlalchemy import ARRAY, JSON, BigInteger, Index, Integer, Text, func, text
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
@@ -56,8 +56,8 @@ class CompletedRun(Base, table=True):
     run_id: UUID = Field(primary_key=True)
     task_id: int
     project_ids: list[int] = Field(sa_type=ARRAY(Integer))
-    body: dict[str, Any] = Field(sa_type=JSONB)
-    """The event `run.completed`."""
+    body: dict[str, Any] = Field(sa_type=JSON)
+    """The event `run.completed`. Not jsonb, which refuses the character U+0000 that an answer may have held."""
     change: dict[str, Any] | None = Field(sa_type=JSONB, nullable=True)
     """What differs from the task's run before, as `rules.telling.Change`; null: there was none."""
     created_at: datetime = _moment(now=True)

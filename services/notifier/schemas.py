@@ -1,12 +1,12 @@
 """The shapes of the notifier's HTTP API."""
 
 from datetime import datetime, time
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, PlainSerializer
 
 from contracts.scheduler import Notify
 from kit.clock import utc_text
@@ -190,9 +190,10 @@ def _moment(text: object) -> object:
     if not isinstance(text, str):
         return text
     try:
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return _refuse()
+    return _refuse() if moment.tzinfo is None else moment
 
 
 def _refuse() -> object:
@@ -218,14 +219,6 @@ class PreferenceWrite(Body):
     """No mail at all until then."""
     muted_task_ids: Annotated[list[Id], Field(max_length=1000)]
     """No mail about these tasks."""
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> Self:
-        if (self.quiet_from is None) != (self.quiet_until is None) or (
-            self.quiet_from is not None and self.quiet_from == self.quiet_until
-        ):
-            raise FaultReason("wrong")
-        return self
 
 
 class PreferenceRead(BaseModel):

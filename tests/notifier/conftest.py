@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from uuid import UUID
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
@@ -29,6 +29,7 @@ from kit.settings import SERVICES, settings
 from services.notifier.main import service
 from services.notifier.settings import notifier_settings
 from tests.support.postgres import Postgres
+from tests.support.serve import serving
 from tests.support.smtp import SmtpServer
 from tests.support.wait import until
 
@@ -97,6 +98,15 @@ class Notifier:
             await clock.move(session, offset)
         database.wakeups.ring("delivery")
 
+    async def reasons(self) -> dict[int, str | None]:
+        """Why each owner was skipped."""
+        return {row["recipient"]: row["reason"] for row in await self.rows("SELECT recipient, reason FROM delivery")}
+
+    async def facts(self, topic: str) -> list[dict[str, Any]]:
+        """The bodies of the events stated on a topic."""
+        rows = await self.rows(f"SELECT value FROM outbox WHERE topic = '{topic}' ORDER BY id")
+        return [json.loads(row["value"]) for row in rows]
+
     async def rows(self, query: str) -> list[dict[str, Any]]:
         """What is stored."""
         async with database.transaction() as session:
@@ -130,6 +140,7 @@ def configured(schema: str, monkeypatch: pytest.MonkeyPatch, environment: None) 
 @pytest.fixture
 async def notifier(configured: pytest.MonkeyPatch) -> AsyncIterator[Notifier]:
     """The notifier without a mail server; its loops stand still until `start()`."""
+    del configured
     async with running() as found:
         yield found
 
@@ -152,27 +163,23 @@ async def running() -> AsyncIterator[Notifier]:
     for router in service.routers:
         app.include_router(router)
     database.open()
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    await until(lambda: server.started)
-    found = Notifier(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
-    try:
-        yield found
-    finally:
-        await found.supervisor.stop(grace_seconds=5)
-        for client in found.clients:
-            await client.aclose()
-        server.should_exit = True
-        await serving
-        async with database.transaction() as session:
-            for table in reversed(database.metadata.sorted_tables):
-                if table.name != "clock_offset":
-                    await session.execute(table.delete())
-            await clock.move(session, timedelta())
-        await database.close()
+    async with serving(app) as url:
+        found = Notifier(url)
+        try:
+            yield found
+        finally:
+            await found.supervisor.stop(grace_seconds=5)
+            for client in found.clients:
+                await client.aclose()
+    async with database.transaction() as session:
+        for table in reversed(database.metadata.sorted_tables):
+            if table.name != "clock_offset":
+                await session.execute(table.delete())
+        await clock.move(session, timedelta())
+    await database.close()
 
 
-def user_changed(id_: int, token: str = "rnd_x", **changes: Any) -> UserChanged:
+def user_changed(id_: int, token: str, **changes: Any) -> UserChanged:
     credential = Credential(
         kind="session",
         sha256=hashlib.sha256(token.encode()).hexdigest(),

@@ -20,5 +20,6 @@ def differences(connection: Connection) -> list[object]:
 
 
 async def test_a_migrated_schema_is_what_the_models_describe(notifier: Notifier) -> None:
+    del notifier
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []

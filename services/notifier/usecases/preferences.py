@@ -6,7 +6,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from kit import clock
-from kit.errors import NotFound
+from kit.errors import FieldFault, InvalidParameter, NotFound
 from kit.settings import settings
 from services.notifier import queries
 from services.notifier.models import MAIL_CHANNEL_ID, CompletedRun, Delivery, Preference
@@ -23,7 +23,13 @@ async def preference_of(session: AsyncSession, user_id: int) -> Preference:
 
 
 async def save(session: AsyncSession, user_id: int, new: PreferenceWrite) -> Preference:
-    """Replace what a user chose. Mails that wait for the user and are now muted are skipped."""
+    """Replace what a user chose. Mails that wait for the user and are now muted are skipped.
+
+    Raises: InvalidParameter (quiet hours without a beginning, an end, or a length).
+    """
+    half_given = (new.quiet_from is None) != (new.quiet_until is None)
+    if half_given or (new.quiet_from is not None and new.quiet_from == new.quiet_until):
+        raise InvalidParameter(errors=[FieldFault("quiet_until", "wrong")])
     statement = insert(Preference).values(user_id=user_id, **new.model_dump())
     await session.execute(
         statement.on_conflict_do_update(

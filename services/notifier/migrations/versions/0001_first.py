@@ -20,7 +20,7 @@ CREATE TABLE completed_run (
     run_id uuid NOT NULL,
     task_id integer NOT NULL,
     project_ids integer[] NOT NULL,
-    body jsonb NOT NULL,
+    body json NOT NULL,
     change jsonb,
     created_at timestamptz DEFAULT clock_now() NOT NULL,
     CONSTRAINT completed_run_pkey PRIMARY KEY (run_id)

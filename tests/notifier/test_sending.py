@@ -1,0 +1,292 @@
+"""Nothing is lost and nothing is doubled, whatever the mail server does and whenever the notifier dies."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from kit.settings import settings
+from services.notifier.loops import send_mails
+from tests.notifier.conftest import Notifier, database, run_completed, running
+from tests.support.smtp import SmtpServer, smtp_server
+from tests.support.wait import until
+
+
+def message_ids(smtp: SmtpServer) -> list[str]:
+    return [str(mail.message["Message-ID"]) for mail in smtp.mails]
+
+
+async def accepts(smtp: SmtpServer, mails: int) -> None:
+    await until(lambda: len(smtp.mails) >= mails, 30, every=0.002)
+
+
+async def errors(notifier: Notifier) -> list[str | None]:
+    return [row["error"] for row in await notifier.rows("SELECT error FROM delivery WHERE status = 'queued'")]
+
+
+async def waits_for_another_try(notifier: Notifier, tries: int = 1) -> None:
+    query = f"SELECT id FROM delivery WHERE status = 'queued' AND tries = {tries}"
+    await until(lambda: notifier.rows(query))
+
+
+async def test_several_mails_go_over_one_connection(mailing: Notifier, smtp: SmtpServer) -> None:
+    for user_id in range(1, 11):
+        await mailing.user(user_id)
+    await mailing.deliver(run_completed(owner_ids=list(range(1, 11))))
+    assert set((await mailing.settled()).values()) == {"sent"}
+    assert (len(smtp.mails), smtp.connections) == (10, 1)
+
+
+async def test_what_was_sent_is_stated(mailing: Notifier, smtp: SmtpServer) -> None:
+    await mailing.user(1)
+    run = run_completed(owner_ids=[1])
+    await mailing.deliver(run)
+    await mailing.settled()
+    (fact,) = await mailing.facts("notification.sent")
+    assert message_ids(smtp) == [f"<{fact.pop('delivery_id')}@rounds.example.test>"]
+    assert fact == {
+        "run_id": str(run.run_id),
+        "channel": "email",
+        "recipient_kind": "user",
+        "recipient_id": 1,
+        "tries": 1,
+        "error": None,
+    }
+
+
+async def test_a_refused_recipient_fails_at_once_and_harms_no_other(mailing: Notifier, smtp: SmtpServer) -> None:
+    await mailing.user(1)
+    await mailing.user(2)
+    smtp.recipient_replies = {"user1@example.test": "550 5.1.1 no such mailbox"}
+    await mailing.deliver(run_completed())
+
+    assert await mailing.settled() == {1: "failed", 2: "sent"}
+    (fact,) = await mailing.facts("notification.failed")
+    assert (fact["recipient_id"], fact["tries"], fact["error"]) == (1, 1, "550 5.1.1 no such mailbox")
+
+
+async def test_a_refused_message_fails_at_once(mailing: Notifier, smtp: SmtpServer) -> None:
+    await mailing.user(1)
+    smtp.data_replies = ["554 5.7.1 looks like spam"]
+    await mailing.deliver(run_completed(owner_ids=[1]))
+    assert await mailing.settled() == {1: "failed"}
+
+
+async def test_an_hour_of_temporary_refusals_delays_a_mail_and_neither_loses_nor_doubles_it(
+    mailing: Notifier, smtp: SmtpServer
+) -> None:
+    await mailing.user(1)
+    smtp.data_replies = ["451 4.3.0 try later"] * 7
+    await mailing.deliver(run_completed(owner_ids=[1]))
+
+    ahead = timedelta()
+    for tries, pause in enumerate((30, 60, 120, 240, 480, 960, 1920), start=1):
+        await waits_for_another_try(mailing, tries)
+        (row,) = await mailing.rows(
+            "SELECT extract(epoch FROM not_before - clock_now())::float AS pause, error FROM delivery"
+        )
+        assert pause - 5 < row["pause"] <= pause
+        assert row["error"] == "451 4.3.0 try later"
+        ahead += timedelta(seconds=pause)
+        await mailing.move_clock(ahead)
+    assert await mailing.settled() == {1: "sent"}
+    assert len(smtp.mails) == 1
+    (fact,) = await mailing.facts("notification.sent")
+    assert (fact["tries"], fact["error"]) == (8, "451 4.3.0 try later")
+
+
+async def test_a_mail_is_given_up_after_a_day_and_can_be_sent_by_hand(mailing: Notifier, smtp: SmtpServer) -> None:
+    client = await mailing.user(1)
+    smtp.data_replies = ["451 4.3.0 try later"] * 2
+    await mailing.deliver(run_completed(owner_ids=[1]))
+    await waits_for_another_try(mailing)
+    await mailing.move_clock(timedelta(hours=24, minutes=1))
+    assert await mailing.settled() == {1: "failed"}
+    assert len(await mailing.facts("notification.failed")) == 1
+
+    (delivery,) = (await client.get("/notifications/deliveries?status=failed")).json()["data"]
+    assert (await client.post(f"/notifications/deliveries/{delivery['id']}/retry")).json()["status"] == "queued"
+    assert await mailing.settled() == {1: "sent"}
+    assert message_ids(smtp) == [f"<{delivery['id']}@rounds.example.test>"]
+
+
+async def test_a_server_that_is_away_delays_mails_and_the_state_says_why(mailing: Notifier, smtp: SmtpServer) -> None:
+    await mailing.user(1)
+    await mailing.user(2)
+    await smtp.down()
+    await mailing.deliver(run_completed())
+
+    async def both_wait() -> bool:
+        return len([error for error in await errors(mailing) if error]) == 2
+
+    await until(both_wait)
+    await smtp.up()
+    await mailing.move_clock(timedelta(seconds=31))
+    assert await mailing.settled() == {1: "sent", 2: "sent"}
+    assert len(smtp.mails) == 2
+
+
+async def test_a_connection_cut_after_data_sends_a_second_copy_under_the_same_message_id(
+    mailing: Notifier, smtp: SmtpServer
+) -> None:
+    await mailing.user(1)
+    smtp.drops = 1
+    await mailing.deliver(run_completed(owner_ids=[1]))
+    await waits_for_another_try(mailing)
+    await mailing.move_clock(timedelta(seconds=31))
+    assert await mailing.settled() == {1: "sent"}
+    assert len(message_ids(smtp)) == 2
+    assert len(set(message_ids(smtp))) == 1
+
+
+async def test_a_slow_server_gets_each_mail_once(mailing: Notifier, smtp: SmtpServer) -> None:
+    await mailing.user(1)
+    await mailing.user(2)
+    smtp.delay_seconds = 0.7
+    await mailing.deliver(run_completed())
+    assert set((await mailing.settled()).values()) == {"sent"}
+    assert len(smtp.mails) == 2
+
+
+async def test_a_wrong_password_fails_nobody_and_is_never_told(configured: pytest.MonkeyPatch) -> None:
+    async with smtp_server(login=("rounds", "right-one")) as smtp:
+        configured.setenv("ROUNDS_SMTP_URL", smtp.url.replace("right-one", "wrong-one"))
+        settings.cache_clear()
+        async with running() as notifier:
+            await notifier.user(1)
+            notifier.start()
+            await notifier.deliver(run_completed(owner_ids=[1]))
+            await waits_for_another_try(notifier)
+            (error,) = await errors(notifier)
+            assert error is not None
+            assert error.startswith("535")
+            assert "wrong-one" not in error
+
+            configured.setenv("ROUNDS_SMTP_URL", smtp.url)
+            settings.cache_clear()
+            await notifier.move_clock(timedelta(seconds=31))
+            assert await notifier.settled() == {1: "sent"}
+
+
+async def test_senders_that_run_at_the_same_time_send_each_mail_once(
+    configured: pytest.MonkeyPatch, smtp: SmtpServer
+) -> None:
+    configured.setenv("ROUNDS_SMTP_URL", smtp.url)
+    settings.cache_clear()
+    async with running() as notifier:
+        for user_id in range(1, 41):
+            await notifier.user(user_id)
+        await notifier.deliver(run_completed(owner_ids=list(range(1, 41))))
+        await asyncio.gather(*(send_mails() for _ in range(4)))
+        assert set((await notifier.statuses()).values()) == {"sent"}
+        assert len(set(message_ids(smtp))) == len(smtp.mails) == 40
+
+
+@asynccontextmanager
+async def another_process() -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.notifier.sender")
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def killed(process: asyncio.subprocess.Process) -> None:
+    process.kill()
+    await process.wait()
+
+
+async def test_a_notifier_killed_before_the_server_accepts_sends_the_mail_later(
+    configured: pytest.MonkeyPatch, smtp: SmtpServer
+) -> None:
+    configured.setenv("ROUNDS_SMTP_URL", smtp.url)
+    settings.cache_clear()
+    async with running() as notifier:
+        await notifier.user(1)
+        await notifier.deliver(run_completed(owner_ids=[1]))
+        smtp.delay_seconds = 60
+        async with another_process() as process:
+            await until(lambda: notifier.rows("SELECT id FROM delivery WHERE status = 'sending'"), 30)
+            await killed(process)
+        smtp.delay_seconds = 0
+        assert await notifier.statuses() == {1: "sending"}
+        await notifier.move_clock(timedelta(minutes=2, seconds=1))
+        notifier.start()
+        assert await sent_after_reaping(notifier) == {1: "sent"}
+        assert len(smtp.mails) == 1
+
+
+async def sent_after_reaping(notifier: Notifier) -> dict[int, str]:
+    async def settled() -> bool:
+        return not await notifier.rows("SELECT id FROM delivery WHERE status IN ('queued', 'sending')")
+
+    await until(settled, 30)
+    return await notifier.statuses()
+
+
+async def test_a_notifier_killed_between_acceptance_and_commit_sends_a_copy_with_the_same_message_id(
+    configured: pytest.MonkeyPatch, smtp: SmtpServer
+) -> None:
+    configured.setenv("ROUNDS_SMTP_URL", smtp.url)
+    settings.cache_clear()
+    async with running() as notifier:
+        await notifier.user(1)
+        await notifier.deliver(run_completed(owner_ids=[1]))
+        smtp.delay_seconds = 3
+        async with another_process() as process:
+            await until(lambda: smtp.connections, 30)
+            async with database.transaction() as session:
+                await session.execute(text("SELECT id FROM delivery FOR UPDATE"))
+                await until(lambda: smtp.mails)
+                await killed(process)
+        smtp.delay_seconds = 0
+        await notifier.move_clock(timedelta(minutes=2, seconds=1))
+        notifier.start()
+        assert await sent_after_reaping(notifier) == {1: "sent"}
+        assert len(message_ids(smtp)) == 2
+        assert len(set(message_ids(smtp))) == 1
+
+
+async def test_a_notifier_killed_again_and_again_mails_every_owner(
+    configured: pytest.MonkeyPatch, smtp: SmtpServer
+) -> None:
+    configured.setenv("ROUNDS_SMTP_URL", smtp.url)
+    settings.cache_clear()
+    owners = list(range(1, 31))
+    async with running() as notifier:
+        for user_id in owners:
+            await notifier.user(user_id)
+        await notifier.deliver(run_completed(owner_ids=owners))
+        smtp.delay_seconds = 0.02
+        ahead = timedelta()
+        for kill in range(1, 4):
+            accepted = len(smtp.mails)
+            async with another_process() as process:
+                await accepts(smtp, accepted + kill)
+                await killed(process)
+            ahead += timedelta(minutes=2, seconds=1)
+            await notifier.move_clock(ahead)
+        notifier.start()
+        assert set((await sent_after_reaping(notifier)).values()) == {"sent"}
+    assert {address for mail in smtp.mails for address in mail.recipients} == {
+        f"user{owner}@example.test" for owner in owners
+    }
+    assert len(set(message_ids(smtp))) == len(owners)
+    assert len(smtp.mails) <= len(owners) + 3
+
+
+async def test_a_run_is_in_the_mail_servers_hands_within_half_a_second(mailing: Notifier, smtp: SmtpServer) -> None:
+    await mailing.user(1)
+    took = []
+    for _ in range(9):
+        before, ended = len(smtp.mails), datetime.now(UTC)
+        await mailing.deliver(run_completed(owner_ids=[1], finished_at=ended))
+        await accepts(smtp, before + 1)
+        took.append(datetime.now(UTC) - ended)
+    assert sorted(took)[len(took) // 2] < timedelta(seconds=0.5)
