@@ -10,6 +10,8 @@ import uvicorn
 from fastapi import FastAPI
 
 CONNECTIONS_END_SECONDS = 5
+IDLE_SECONDS = 75
+"""Longer than a gateway keeps its idle connections, so that it never sends a request into one that is being closed."""
 logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
@@ -62,6 +64,7 @@ async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event, on_r
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=CONNECTIONS_END_SECONDS,
     )
     server = _Server(config, on_ready)

@@ -19,7 +19,9 @@ async def serving(app: FastAPI, listener: socket.socket | None = None) -> AsyncI
     """Serve an application on a free port of 127.0.0.1, or on a socket that is bound already."""
     if listener is None:
         listener = bound_socket()
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=75, timeout_graceful_shutdown=5
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve([listener]))  # without uvicorn's own signal handlers
 
