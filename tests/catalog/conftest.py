@@ -152,6 +152,7 @@ def schema(postgres: Postgres, worker_id: str) -> str:
 async def catalog(schema: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Catalog]:
     """The catalog with nothing in it but its superuser, `catalog.admin`."""
     monkeypatch.setenv("ROUNDS_CATALOG_DATABASE_URL", schema)
+    monkeypatch.setattr(database, "subscribers", lambda _topic: ("*",))
     running = Catalog()
     async with _serving(running, monkeypatch) as url:
         running.url = url

@@ -1,10 +1,14 @@
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from kit import crypto
+from kit.settings import settings
 from services.catalog.db import database
+from services.catalog.settings import catalog_settings
 from tests.catalog.conftest import Catalog
+from tests.support.target import Target
 
 BODY: dict[str, Any] = {
     "name": "qa",
@@ -167,3 +171,80 @@ async def test_the_order_of_checks_is_missing_then_404_403_409_then_faults(catal
     assert (await bob.put(url, json=faulty, headers=old)).json()["code"] == "permission_denied"
     assert (await catalog.admin.put(url, json=faulty, headers=old)).json()["code"] == "revision_conflict"
     assert (await catalog.admin.put(url, json=faulty)).json()["code"] == "invalid_parameter"
+
+
+async def test_the_check_tells_which_base_urls_answer(
+    catalog: Catalog, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUNDS_EXECUTOR_EGRESS_ALLOW", "127.0.0.0/8")
+    catalog_settings.cache_clear()
+    project_id = await catalog.project()
+    urls = {
+        "default": f"{target.url}/anything",
+        "closed": "http://127.0.0.1:1/",
+        "nowhere": "http://nowhere.invalid/",
+        "metadata": "http://169.254.169.254/latest",
+        "literal": "http://[::1]:1/",
+    }
+    environment = await make(catalog, project_id, base_urls=urls)
+    member = await catalog.user("member", projects=[project_id])
+    answer = await member.post(f"/catalog/environments/{environment['id']}/check")
+    assert answer.status_code == 200, answer.text
+    found = {one["name"]: one for one in answer.json()["base_urls"]}
+    assert {name: one["ok"] for name, one in found.items()} == {name: name == "default" for name in urls}
+    assert isinstance(found["default"]["status"], int)
+    assert found["default"]["error"] is None
+    kinds = {name: one["error"].partition(":")[0] for name, one in found.items() if one["error"]}
+    assert kinds == {"closed": "connect", "nowhere": "dns", "metadata": "egress", "literal": "egress"}
+    assert all(one["url"] == urls[name] for name, one in found.items())
+    catalog_settings.cache_clear()
+
+
+async def test_the_check_obeys_the_projects_own_networks(
+    catalog: Catalog, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUNDS_EXECUTOR_EGRESS_ALLOW", "127.0.0.0/8")
+    catalog_settings.cache_clear()
+    project_id = await catalog.project(egress_allow=["10.0.0.0/8"])
+    before = len(target.requests)
+    environment = await make(catalog, project_id, base_urls={"default": target.url})
+    [answer] = (await catalog.admin.post(f"/catalog/environments/{environment['id']}/check")).json()["base_urls"]
+    assert answer["error"].startswith("egress: ")
+    through = await make(catalog, project_id, base_urls={"default": target.url}, proxy=target.url)
+    [answer] = (await catalog.admin.post(f"/catalog/environments/{through['id']}/check")).json()["base_urls"]
+    assert answer["error"].startswith("egress: ")
+    assert len(target.requests) == before
+    catalog_settings.cache_clear()
+
+
+async def test_only_members_make_the_platform_ask(catalog: Catalog) -> None:
+    environment = await make(catalog, await catalog.project())
+    stranger = await catalog.user("stranger")
+    url = f"/catalog/environments/{environment['id']}/check"
+    assert (await stranger.post(url)).status_code == 403
+    assert (await catalog.admin.post("/catalog/environments/999999/check")).status_code == 404
+
+
+async def test_rotating_encrypts_every_secret_with_the_first_key_and_states_it(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_id = await catalog.project()
+    first = await make(catalog, project_id, secrets={"a": "value-a", "b": "value-b"})
+    second = await make(catalog, await catalog.project("B"), secrets={"c": "value-c"})
+    old = settings().encryption_keys
+    assert old is not None
+    monkeypatch.setenv("ROUNDS_ENCRYPTION_KEYS", f"k2:{crypto.new_key()},{old.get_secret_value()}")
+    settings.cache_clear()
+    member = await catalog.user("member", projects=[project_id])
+    assert (await member.post("/catalog/secrets:rotate")).status_code == 403
+    assert (await catalog.admin.post("/catalog/secrets:rotate")).json() == {"rotated": 3}
+    assert (await catalog.admin.post("/catalog/secrets:rotate")).json() == {"rotated": 0}
+    newest = {event["id"]: event for event in await catalog.events("environment.changed")}
+    for environment, plain in ((first, {"a": "value-a", "b": "value-b"}), (second, {"c": "value-c"})):
+        event = newest[environment["id"]]
+        assert event["revision"] == environment["revision"] + 1
+        assert all(value.startswith("k2:") for value in event["secrets"].values())
+        found = {name: crypto.decrypt(name, environment["id"], value) for name, value in event["secrets"].items()}
+        assert found == plain
+        read = (await catalog.admin.get(f"/catalog/environments/{environment['id']}")).json()
+        assert read["secrets"] == environment["secrets"], "the values did not change, so neither did their times"

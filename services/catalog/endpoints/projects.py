@@ -3,13 +3,25 @@
 from fastapi import APIRouter
 
 from kit.http import GivenBody, IfMatch, Page, PagingQuery
-from services.catalog.db import Caller, Session, logged_in
+from services.catalog.clients import check_urls
+from services.catalog.db import Caller, Session, database, logged_in
+from services.catalog.endpoints.demo import demo_only
 from services.catalog.endpoints.rights import Superuser, Writer
 from services.catalog.queries import projects as queries
 from services.catalog.schemas.fields import PathId, Search, Sort
-from services.catalog.schemas.projects import EnvironmentRead, EnvironmentWrite, ProjectRead, ProjectWrite
+from services.catalog.schemas.projects import (
+    EnvironmentCheck,
+    EnvironmentRead,
+    EnvironmentWrite,
+    ProjectRead,
+    ProjectWrite,
+    SampleRead,
+    SecretsRotated,
+)
+from services.catalog.settings import catalog_settings
 from services.catalog.usecases import environments as environment_cases
 from services.catalog.usecases import projects as usecases
+from services.catalog.usecases import sample
 
 router = APIRouter(prefix="/catalog", tags=["projects"])
 
@@ -18,6 +30,15 @@ router = APIRouter(prefix="/catalog", tags=["projects"])
 async def create_project(given: GivenBody[ProjectWrite], caller: Superuser, session: Session) -> ProjectRead:
     """Superusers make projects, and assign their members by `POST /user/assign-projects`."""
     return await usecases.create_project(session, caller, given)
+
+
+@router.post("/projects/sample", status_code=201, summary="Make the sample project", dependencies=[demo_only])
+async def create_sample(caller: Superuser, session: Session) -> SampleRead:
+    """Superusers make a project that shows what cases can do. It tests Rounds' own demo target; one case fails.
+
+    404 unless `ROUNDS_DEMO` is set, which `rounds up` does.
+    """
+    return await sample.create_sample(session, caller)
 
 
 @router.get("/projects", summary="List projects")
@@ -91,3 +112,22 @@ async def update_environment(
 async def delete_environment(environment_id: PathId, caller: Writer, session: Session, if_match: IfMatch) -> None:
     """Members delete an environment with its secrets. If it was the default, the project's oldest one takes over."""
     await environment_cases.delete_environment(session, caller, environment_id, if_match)
+
+
+@router.post("/environments/{environment_id}/check", summary="Ask the base URLs", tags=["environments"])
+async def check_environment(environment_id: PathId, caller: Writer) -> EnvironmentCheck:
+    """Members learn which base URLs of an environment answer, within 5 s, from where the catalog runs."""
+    async with database.transaction() as session:
+        project, environment = await environment_cases.environment_to_check(session, caller, environment_id)
+    egress = catalog_settings().egress(project.egress_allow)
+    urls, verify_tls, proxy = environment.base_urls, environment.verify_tls, environment.proxy
+    return EnvironmentCheck(base_urls=await check_urls(urls, egress, verify_tls=verify_tls, proxy=proxy))
+
+
+@router.post("/secrets:rotate", summary="Encrypt secrets anew", tags=["environments"])
+async def rotate_secrets(caller: Superuser, session: Session) -> SecretsRotated:
+    """Superusers encrypt up to 500 secrets that are under an older key with the first of `ROUNDS_ENCRYPTION_KEYS`.
+
+    To be called until it answers 0; then the older keys can go. `rounds secrets rotate` does that.
+    """
+    return SecretsRotated(rotated=await environment_cases.rotate_secrets(session, caller))

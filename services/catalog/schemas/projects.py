@@ -30,6 +30,19 @@ STAMPS: dict[str, Any] = {
 }
 
 
+PROJECT: dict[str, Any] = {
+    "id": 7,
+    "name": "项目A",
+    "description": "",
+    "variables": {"tenant": "t1"},
+    "egress_allow": ["10.0.0.0/8"],
+    "default_environment_id": 3,
+    "case_count": 12,
+    "can_write": True,
+    **STAMPS,
+}
+
+
 class ProjectWrite(Body):
     """A project as it is to be."""
 
@@ -57,17 +70,7 @@ class ProjectRead(Stamps):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {
-                    "id": 7,
-                    "name": "项目A",
-                    "description": "",
-                    "variables": {"tenant": "t1"},
-                    "egress_allow": ["10.0.0.0/8"],
-                    "default_environment_id": 3,
-                    "case_count": 12,
-                    "can_write": True,
-                    **STAMPS,
-                }
+                PROJECT,
             ]
         }
     )
@@ -155,6 +158,61 @@ class EnvironmentRead(Stamps):
     verify_tls: bool
     proxy: str | None
     databases: None
+
+
+class UrlCheck(Answer):
+    """Whether a base URL answers."""
+
+    name: str
+    url: str
+    ok: bool
+    """It answered, whatever the status."""
+    status: int | None
+    error: str | None
+    """The class of fault (dns, connect, tls, timeout, protocol, egress) and what was met."""
+    duration_ms: float
+
+
+class EnvironmentCheck(Answer):
+    """What became of asking every base URL of an environment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "base_urls": [
+                        {
+                            "name": "default",
+                            "url": "https://qa.example.test",
+                            "ok": True,
+                            "status": 200,
+                            "error": None,
+                            "duration_ms": 41.5,
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    base_urls: list[UrlCheck]
+
+
+class SecretsRotated(Answer):
+    """How many secrets were encrypted anew; more may be left until it is 0."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"rotated": 12}]})
+
+    rotated: int
+
+
+class SampleRead(ProjectRead):
+    """The sample project and its cases."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**PROJECT, "case_ids": [22, 23, 24]}]})
+
+    case_ids: list[int]
+    """In the order in which they are best read; the last one fails on purpose."""
 
 
 class ModuleCreate(Body):

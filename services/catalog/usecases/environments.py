@@ -101,6 +101,18 @@ async def delete_environment(session: AsyncSession, caller: Caller, environment_
     log.info("environment %d deleted by user %d", environment_id, caller.user_id)
 
 
+async def environment_to_check(
+    session: AsyncSession, caller: Caller, environment_id: int
+) -> tuple[Project, Environment]:
+    """The environment whose URLs a member wants asked.
+
+    Raises: NotFound, PermissionDenied: asking makes the platform send requests.
+    """
+    project, environment = await queries.present(session, Environment, environment_id)
+    caller.require_member(project.id)
+    return project, environment
+
+
 async def _make_default(session: AsyncSession, caller: Caller, project: Project, environment: Environment) -> None:
     """Make an environment the default, and state that of the project and of the one that was it before."""
     before, project.default_environment_id = project.default_environment_id, environment.id
