@@ -374,7 +374,6 @@ def place_of(project: KnownProject | None, environment: KnownEnvironment | None)
         secrets={name: decrypt(name, environment.id, text) for name, text in (given.get("secrets") or {}).items()},
         verify_tls=given.get("verify_tls") is not False,
         proxy=given.get("proxy"),
-        databases=given.get("databases") or {},
         egress=egress,
     )
 

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import ssl
-from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -19,18 +18,17 @@ MAX_ROWS = 1000
 
 
 async def run_statement(
-    database: Mapping[str, Any], statement: str, parameters: list[JsonValue], timeout_ms: int, egress: Egress
+    url: str, statement: str, parameters: list[JsonValue], timeout_ms: int, egress: Egress, *, writable: bool
 ) -> list[JsonValue]:
     """Rows as objects, at most 1,000.
 
-    `database` is {url, writable}. Raises: CallFailed (dns, connect, timeout, egress, config, protocol).
+    Raises: CallFailed (dns, connect, timeout, egress, config).
     """
-    url = str(database.get("url", ""))
     if urlsplit(url).scheme not in {"postgresql", "postgres"}:
         raise CallFailed("config", "the database's URL begins with postgresql://; others are not supported yet")
     try:
         async with asyncio.timeout(timeout_ms / 1000):
-            return await _postgresql(url, bool(database.get("writable")), statement, parameters, egress)
+            return await _postgresql(url, writable, statement, parameters, egress)
     except TimeoutError as error:
         raise CallFailed("timeout", f"the statement took longer than {timeout_ms} ms") from error
 
@@ -54,7 +52,7 @@ async def _postgresql(
 ) -> list[JsonValue]:
     address = await _address(url, egress)
     try:
-        connection = await asyncpg.connect(url, host=address)
+        connection = await asyncpg.connect(url, host=address, port=urlsplit(url).port or 5432)
     except (asyncpg.PostgresError, OSError, ssl.SSLError) as error:
         raise CallFailed("connect", f"the database cannot be reached: {error}") from error
     try:

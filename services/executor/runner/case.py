@@ -338,11 +338,19 @@ class _Drive:
     ) -> _Outcome:
         parameters = [rendering.value(value, f"parameters[{n}]") for n, value in enumerate(step.parameters)]
         place = self.plan.place
-        if step.connection not in place.databases:
-            message = f"the environment has no database {step.connection!r}: add it there"
+        known = place.known()
+        url = known.get(step.connection)
+        if not isinstance(url, str):
+            message = f"the environment has no secret {step.connection!r} with the database's URL: add it there"
             return _Outcome("error", "config", message)
-        database = place.databases[step.connection]
-        rows = await run_statement(database, step.statement, parameters, step.options.timeout_ms, place.egress)
+        rows = await run_statement(
+            url,
+            step.statement,
+            parameters,
+            step.options.timeout_ms,
+            place.egress,
+            writable=known.get(f"{step.connection}_writable") is True,
+        )
         if step.rows is not None:
             variables.put(step.rows, rows, "captured", path)
         judged = judge([], step.asserts, None, variables, functions)

@@ -28,7 +28,6 @@ class Place:
     secrets: Mapping[str, str] = field(default_factory=dict)
     verify_tls: bool = True
     proxy: str | None = None
-    databases: Mapping[str, Any] = field(default_factory=dict)
     egress: Egress = field(default_factory=Egress)
 
     def known(self) -> dict[str, JsonValue]:
