@@ -1,6 +1,5 @@
 """The notifier alone: its schema in a real PostgreSQL, its API behind a socket, its loops, a mail server."""
 
-import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -24,37 +23,14 @@ from contracts.executor import CaseOutcome, RunCompleted
 from kit import clock
 from kit.http import Edge, add_error_handlers
 from kit.loops import Supervisor, run_loop
-from kit.migrate import create_roles_and_schemas, upgrade
-from kit.settings import SERVICES, settings
+from kit.settings import settings
 from services.notifier.main import service
 from services.notifier.settings import notifier_settings
-from tests.support.postgres import Postgres
 from tests.support.serve import serving
 from tests.support.smtp import SmtpServer
 from tests.support.wait import until
 
 database = service.database
-
-
-@pytest.fixture(scope="session")
-def schema(postgres: Postgres, worker_id: str) -> str:
-    """The address of a database with the notifier's schema at head."""
-    name = f"notifier_{worker_id}"
-    url = postgres.url(name)
-
-    async def make() -> None:
-        await postgres.drop_database(name)
-        await postgres.execute(f'CREATE DATABASE "{name}"')
-        with pytest.MonkeyPatch.context() as patch:
-            for each in SERVICES:
-                patch.setenv(f"ROUNDS_{each.upper()}_DATABASE_URL", url.replace("postgres@", f"{each}@"))
-            settings.cache_clear()
-            await create_roles_and_schemas(url)
-            await upgrade(database, service.migrations)
-        settings.cache_clear()
-
-    asyncio.run(make())
-    return url.replace("postgres@", "notifier@")
 
 
 @dataclass
@@ -127,9 +103,9 @@ class Notifier:
 
 
 @pytest.fixture
-def configured(schema: str, monkeypatch: pytest.MonkeyPatch, environment: None) -> Iterator[pytest.MonkeyPatch]:
+def configured(databases: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """Settings of a notifier without a mail server."""
-    monkeypatch.setenv("ROUNDS_NOTIFIER_DATABASE_URL", schema)
+    del databases
     monkeypatch.setenv("ROUNDS_PUBLIC_URL", "https://rounds.example.test")
     settings.cache_clear()
     notifier_settings.cache_clear()
@@ -171,12 +147,7 @@ async def running() -> AsyncIterator[Notifier]:
             await found.supervisor.stop(grace_seconds=5)
             for client in found.clients:
                 await client.aclose()
-    async with database.transaction() as session:
-        for table in reversed(database.metadata.sorted_tables):
-            if table.name != "clock_offset":
-                await session.execute(table.delete())
-        await clock.move(session, timedelta())
-    await database.close()
+            await database.close()
 
 
 def user_changed(id_: int, token: str, **changes: Any) -> UserChanged:
