@@ -99,7 +99,11 @@ async def test_a_header_of_who_is_no_trusted_proxy_is_not_believed(running: Runn
 async def test_fifty_failures_lock_the_address_for_every_name(running: Running) -> None:
     await running.create("bob")
     client = running.client()
-    for number in range(50):
+    await running.execute("""
+        INSERT INTO login_failure (username, address, failed_at, locks)
+        VALUES ('', '203.0.113.7', array_fill(clock_now(), ARRAY[47]), 0)
+    """)
+    for number in range(3):
         assert (await guess(client, f"name{number}", address="203.0.113.7")).status_code == 403
     assert (await guess(client, typed=PASSWORD, address="203.0.113.7")).status_code == 429
     assert (await guess(client, typed=PASSWORD, address="203.0.113.8")).status_code == 200

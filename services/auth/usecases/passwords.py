@@ -1,4 +1,4 @@
-"""Hashing in a thread, two at a time: argon2id takes 64 MiB and a good part of a second of a core."""
+"""Hashing in a thread, two at a time: argon2id is made to cost time and memory."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
