@@ -5,7 +5,7 @@ Only the scheduler is here; what auth, catalog and executor would state is deliv
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from uuid import UUID
 import httpx
 import orjson
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
@@ -35,7 +35,6 @@ from services.scheduler.main import service
 from services.scheduler.settings import scheduler_settings
 from tests.support.postgres import Postgres
 from tests.support.serve import bound_socket, serving
-from tests.support.wait import until
 
 ADMIN, BOB, EVE, CAROL = 1, 2, 3, 4
 PROJECT, OTHER_PROJECT = 7, 8
@@ -238,13 +237,11 @@ def schema(postgres: Postgres, worker_id: str) -> str:
     return url
 
 
-@pytest.fixture
-async def sources(monkeypatch: pytest.MonkeyPatch, environment: None) -> AsyncIterator[Sources]:
+def internal_paths(found: Sources) -> APIRouter:
     """The other services' internal paths."""
-    found = Sources()
-    app = FastAPI()
+    router = APIRouter()
 
-    @app.post("/internal/{service}/{noun}:lookup")
+    @router.post("/internal/{service}/{noun}:lookup")
     async def look_up(service: str, noun: str, request: Request) -> JSONResponse:
         body = await request.json()
         found.asked.append((f"{service}/{noun}", body))
@@ -253,7 +250,7 @@ async def sources(monkeypatch: pytest.MonkeyPatch, environment: None) -> AsyncIt
         known = found.facts.get(noun, {})
         return JSONResponse({noun: [known[id_] for id_ in body["ids"] if id_ in known]})
 
-    @app.post("/internal/auth/tokens:verify")
+    @router.post("/internal/auth/tokens:verify")
     async def verify(request: Request) -> JSONResponse:
         sha256 = (await request.json())["sha256"]
         for known in found.facts.get("users", {}).values():
@@ -261,28 +258,26 @@ async def sources(monkeypatch: pytest.MonkeyPatch, environment: None) -> AsyncIt
                 return JSONResponse({"user": known}, 503 if found.down else 200)
         return JSONResponse({"reason": "unknown"}, 503 if found.down else 200)
 
-    @app.get("/internal/executor/runs/{run_id}")
+    @router.get("/internal/executor/runs/{run_id}")
     async def run(run_id: UUID) -> JSONResponse:
         found.asked.append(("executor/runs", str(run_id)))
         if found.down:
             return JSONResponse({}, 503)
         return JSONResponse(found.runs.get(str(run_id)), 200 if str(run_id) in found.runs else 404)
 
-    async with serving(app) as url:
-        for name in ("AUTH", "CATALOG", "EXECUTOR"):
-            monkeypatch.setenv(f"ROUNDS_{name}_URL", url)
-        yield found
+    return router
 
 
 @pytest.fixture
 async def scheduler(
     schema: str,
-    sources: Sources,
     monkeypatch: pytest.MonkeyPatch,
     environment: None,
 ) -> AsyncIterator[Scheduler]:
     """The scheduler without its loops, with some users, cases and environments known to it."""
+    listener, sources = bound_socket(), Sources()
     monkeypatch.setenv("ROUNDS_DATABASE_URL", schema)
+    monkeypatch.setenv("ROUNDS_HTTP_PORT", str(listener.getsockname()[1]))
     settings.cache_clear()
     scheduler_settings.cache_clear()
     service.database.subscribers = lambda _topic: ("*",)
@@ -290,9 +285,9 @@ async def scheduler(
     app = FastAPI(redirect_slashes=False)
     app.add_middleware(Edge)
     add_error_handlers(app)
-    for router in service.routers:
+    for router in [*service.routers, internal_paths(sources)]:
         app.include_router(router)
-    async with serving(app, bound_socket()) as url:
+    async with serving(app, listener) as url:
         found = Scheduler(url, sources)
         found.admin, found.bob, found.eve = (_client(url, user_id) for user_id in (ADMIN, BOB, EVE))
         await found.state(
@@ -335,7 +330,3 @@ async def looping(count: int = 1) -> AsyncIterator[Supervisor]:
     finally:
         assert supervisor.dead() == []
         await supervisor.stop(5)
-
-
-Until = Callable[..., Any]
-__all__ = ["until"]

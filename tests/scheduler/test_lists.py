@@ -1,0 +1,177 @@
+"""Lists of tasks: the caller's own on the seed's path, everybody's on /scheduler."""
+
+from typing import Any
+
+from sqlalchemy import event
+
+from contracts.auth import UserChanged
+from contracts.catalog import CaseChanged
+from services.scheduler.main import service
+from tests.scheduler.conftest import ADMIN, BOB, EVE, Client, Scheduler, case, completed, user
+
+PATH = "/api-data/scheduled-tasks"
+
+
+async def ids(client: Client, path: str = PATH, **params: Any) -> list[int]:
+    answer = await client.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    return [task["id"] for task in answer.json()["data"]]
+
+
+async def test_a_page_of_the_list_in_full(scheduler: Scheduler) -> None:
+    task = await scheduler.save(case_ids=[20, 22], owner_ids=[EVE, BOB])
+
+    answer = await scheduler.bob.get(PATH)
+
+    assert answer.json() == {
+        "total": 1, "page": 1, "page_size": 20,
+        "data": [
+            task
+            | {
+                "cases": [
+                    {"id": 20, "name": "下单", "module": {"id": 4, "name": "模块4"},
+                     "project": {"id": 7, "name": "项目A"}, "deleted": False},
+                    {"id": 22, "name": "登录", "module": {"id": 4, "name": "模块4"},
+                     "project": {"id": 7, "name": "项目A"}, "deleted": False},
+                ],
+                "owners": [
+                    {"id": EVE, "username": "eve", "real_name": "Eve", "deleted": False},
+                    {"id": BOB, "username": "bob", "real_name": "Bob", "deleted": False},
+                ],
+            }
+        ],
+    }  # fmt: skip
+
+
+async def test_who_sees_which_tasks(scheduler: Scheduler) -> None:
+    own = (await scheduler.save())["id"]
+    made_for_eve = (await scheduler.save(owner_ids=[EVE]))["id"]
+    by_admin = (await scheduler.save(scheduler.admin, owner_ids=[ADMIN]))["id"]
+
+    assert await ids(scheduler.bob) == [made_for_eve, own]
+    assert await ids(scheduler.eve) == [made_for_eve]
+    assert await ids(scheduler.admin) == [by_admin, made_for_eve, own]
+    assert await ids(scheduler.eve, "/scheduler/tasks") == [by_admin, made_for_eve, own]
+    assert await ids(scheduler.eve, "/scheduler/tasks", owner_id=BOB) == [own]
+
+
+async def test_owners_that_are_taken_away_see_the_task_no_more(scheduler: Scheduler) -> None:
+    task = await scheduler.save(owner_ids=[EVE])
+    await scheduler.save(task_id=task["id"], owner_ids=[BOB])
+    assert await ids(scheduler.eve) == []
+    assert await ids(scheduler.bob) == [task["id"]]
+
+
+async def test_pages_and_status(scheduler: Scheduler) -> None:
+    made = [(await scheduler.save())["id"] for _ in range(5)]
+    await scheduler.bob.post("/api-data/cancel-scheduled-task", json={"task_id": made[2]})
+
+    assert await ids(scheduler.bob, page=2, page_size=2) == [made[2], made[1]]
+    assert await ids(scheduler.bob, page=9, page_size=2) == []
+    assert await ids(scheduler.bob, status="cancelled") == [made[2]]
+    assert await ids(scheduler.bob, status="pending", page_size=200) == [made[4], made[3], made[1], made[0]]
+
+
+async def test_a_faulty_query_is_refused(scheduler: Scheduler) -> None:
+    for query in ("status=done", "page_size=201", "page_size=0", "page=0", "page=x", "status="):
+        answer = await scheduler.bob.get(f"{PATH}?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+        assert answer.json()["errors"][0]["field"] == query.split("=", maxsplit=1)[0]
+
+
+async def test_deleted_cases_and_owners_keep_their_names(scheduler: Scheduler) -> None:
+    await scheduler.save(owner_ids=[BOB, EVE])
+    await scheduler.state(
+        CaseChanged.of_deleted(22, 9, name="登录"), UserChanged.of_deleted(EVE, 9, username="eve", real_name="Eve")
+    )
+
+    [task] = (await scheduler.bob.get(PATH)).json()["data"]
+
+    assert task["cases"] == [
+        {"id": 22, "name": "登录", "module": {"id": 4, "name": "模块4"}, "project": {"id": 7, "name": "项目A"},
+         "deleted": True}
+    ]  # fmt: skip
+    assert task["owners"][1] == {"id": EVE, "username": "eve", "real_name": "Eve", "deleted": True}
+
+
+async def test_an_older_state_does_not_overwrite_a_newer_one(scheduler: Scheduler) -> None:
+    await scheduler.save()
+    await scheduler.state(case(22, "新名", revision=6), case(22, "旧名", revision=5))
+    [task] = (await scheduler.bob.get(PATH)).json()["data"]
+    assert task["cases"][0]["name"] == "新名"
+
+
+async def test_a_list_costs_as_many_queries_for_many_tasks_as_for_one(scheduler: Scheduler) -> None:
+    statements: list[str] = []
+
+    async def count(path: str) -> int:
+        await scheduler.bob.get(path)  # so that nothing is done for the first time
+        statements.clear()
+        await scheduler.bob.get(path)
+        return len(statements)
+
+    event.listen(
+        service.database.engine.sync_engine, "before_cursor_execute", lambda *found: statements.append(found[2])
+    )
+    await scheduler.save()
+    one = [await count(PATH), await count("/scheduler/tasks")]
+    for number in range(8):
+        await scheduler.state(case(500 + number))
+        await scheduler.save(case_ids=[22, 500 + number], owner_ids=[BOB, EVE])
+    assert [await count(PATH), await count("/scheduler/tasks")] == one
+
+
+async def test_the_list_of_all_tasks_is_filtered_and_sorted(scheduler: Scheduler) -> None:
+    first = (await scheduler.save(task_name="B 夜间"))["id"]
+    second = (await scheduler.save(scheduler.admin, task_name="a_c 100%", case_ids=[30], owner_ids=[ADMIN]))["id"]
+    third = (await scheduler.save(task_name="c", case_ids=[], targets=[{"module_id": 4}]))["id"]
+    path = "/scheduler/tasks"
+
+    assert await ids(scheduler.eve, path, project_id=7) == [third, first]
+    assert await ids(scheduler.eve, path, project_id=8) == [second]
+    assert await ids(scheduler.eve, path, search="夜") == [first]
+    assert await ids(scheduler.eve, path, search="0%") == [second]
+    assert await ids(scheduler.eve, path, search="_") == [second]
+    assert await ids(scheduler.eve, path, search="b") == [first]
+    assert await ids(scheduler.eve, path, sort="-updated_at") == [third, second, first]
+    assert await ids(scheduler.eve, path, sort="name", status="pending") == [first, second, third]
+
+
+async def test_a_list_that_has_not_changed_is_not_sent_again(scheduler: Scheduler) -> None:
+    task = await scheduler.save()
+    first = await scheduler.eve.get("/scheduler/tasks")
+    etag = first.headers["ETag"]
+
+    same = await scheduler.eve.get("/scheduler/tasks", headers={"If-None-Match": etag})
+    await scheduler.bob.post(f"/scheduler/tasks/{task['id']}/pause")
+    changed = await scheduler.eve.get("/scheduler/tasks", headers={"If-None-Match": etag})
+
+    assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", etag)
+    assert changed.status_code == 200
+    assert changed.json()["data"][0]["paused"] is True
+
+
+async def test_a_task_tells_its_state_now(scheduler: Scheduler) -> None:
+    task = await scheduler.save()
+    fired = await scheduler.bob.post(f"/scheduler/tasks/{task['id']}/fire")
+    [due] = await scheduler.due()
+    await scheduler.state(completed(due, "failed", pass_rate=66.66))
+
+    found = await scheduler.task(task["id"])
+
+    assert found["last_run"] == {"run_id": fired.json()["run_id"], "status": "failed", "pass_rate": 66.66}
+    assert found["created_by"] == {"id": BOB, "username": "bob"}
+    assert found["next_due_at"] == found["scheduled_at"] == task["scheduled_time_utc"]
+
+
+async def test_the_scheduler_tells_how_it_is_doing(scheduler: Scheduler) -> None:
+    await scheduler.save()
+    status = (await scheduler.eve.get("/scheduler/status")).json()
+    assert (status["overdue"], status["oldest_due_at"], status["open_firings"]) == (0, None, 0)
+    assert status["next_due_at"] > status["now"]
+
+
+async def test_a_user_that_auth_no_longer_knows_sees_nothing(scheduler: Scheduler) -> None:
+    await scheduler.state(user(EVE, "eve", revision=2, is_active=False, credentials=[]))
+    scheduler.sources.facts["users"].pop(EVE)
+    assert (await scheduler.eve.get(PATH)).status_code == 401
