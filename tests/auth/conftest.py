@@ -1,8 +1,7 @@
-"""Auth and the catalog, which auth asks about projects, listening on a socket on schemas of their own."""
+"""Auth and the catalog, which auth asks about projects, on a socket; the other services are not there."""
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,23 +10,19 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
 from contracts.topics import topic_named
-from deploy.kafka.broker import free_port
 from kit import clock
 from kit.dispatch import dispatch
 from kit.http import Edge, add_error_handlers
 from kit.loops import Supervisor
-from kit.migrate import create_roles_and_schemas, upgrade
 from kit.settings import settings
 from services.auth.main import service as auth
 from services.auth.settings import auth_settings
 from services.catalog.main import service as catalog
-from tests.support.postgres import Postgres
-from tests.support.wait import until
+from tests.support.serve import bound_socket, serving
 
 ADMIN_PASSWORD = "admin-password-of-tests"
 PASSWORD = "password-of-tests"
@@ -106,80 +101,54 @@ class Running:
         return [orjson.loads(row["value"]) for row in found]
 
 
-@pytest.fixture(scope="session")
-def schemas(postgres: Postgres, worker_id: str) -> str:
-    """The address of a database with both schemas at head; `{service}` stands for the role."""
-    name = f"auth_{worker_id}"
-    url = f"postgresql://{{service}}@127.0.0.1:{postgres.port}/{name}"
-
-    async def make() -> None:
-        await postgres.execute(f'CREATE DATABASE "{name}"')
-        await create_roles_and_schemas(postgres.url(name))
-        for service in SERVICES:
-            await upgrade(service.database, service.migrations)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROUNDS_DATABASE_URL", url)
-        settings.cache_clear()
-        asyncio.run(make())
-    settings.cache_clear()
-    return url
-
-
 @pytest.fixture
-def configured(schemas: str, monkeypatch: pytest.MonkeyPatch, environment: None) -> pytest.MonkeyPatch:
+def configured(databases: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """Settings of both services; clear their caches after changing more."""
-    monkeypatch.setenv("ROUNDS_DATABASE_URL", schemas)
+    del databases
     monkeypatch.setenv("ROUNDS_ADMIN_PASSWORD", ADMIN_PASSWORD)
-    monkeypatch.setenv("ROUNDS_HTTP_PORT", str(free_port()))
-    settings.cache_clear()
     auth_settings.cache_clear()
-    return monkeypatch
+    yield monkeypatch
+    auth_settings.cache_clear()
 
 
 @pytest.fixture
 async def running(configured: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """Both services with nobody but the first superuser, logged in as `running.admin`."""
-    async with serving() as found:
+    async with started(configured) as found:
         found.admin = found.client()
         await found.admin.log_in("admin", ADMIN_PASSWORD)
         yield found
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Running]:
-    supervisor = Supervisor()
-    app = FastAPI(redirect_slashes=False)
+async def started(patch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    listener = bound_socket()
+    patch.setenv("ROUNDS_HTTP_PORT", str(listener.getsockname()[1]))
+    settings.cache_clear()
+    app = FastAPI(redirect_slashes=False, lifespan=both)
     app.add_middleware(Edge)
     add_error_handlers(app)
     for service in SERVICES:
-        service.database.subscribers = lambda topic: topic_named(topic).consumers
-        service.database.open()
         for router in service.routers:
             app.include_router(router)
-    config = uvicorn.Config(app, port=settings().http_port, log_level="warning", lifespan="off", proxy_headers=False)
-    server = uvicorn.Server(config)
-    listening = asyncio.create_task(server.serve())
-    found = Running(f"http://127.0.0.1:{settings().http_port}")
-    try:
-        for service in SERVICES:
-            for prepare in service.on_start:
-                await prepare()
-        supervisor.start("auth.to.catalog", dispatch(auth.database, catalog.consumer, supervisor.stopping))
-        supervisor.start("catalog.to.auth", dispatch(catalog.database, auth.consumer, supervisor.stopping))
-        await until(lambda: server.started)
+    async with serving(app, listener) as url:
+        found = Running(url)
         yield found
-    finally:
         for client in found.clients:
             await client.aclose()
-        server.should_exit = True
-        await listening
-        await supervisor.stop(5)
-        for service in SERVICES:
-            async with service.database.transaction() as session:
-                for table in reversed(service.database.metadata.sorted_tables):
-                    if table.name != "clock_offset":
-                        await session.execute(table.delete())
-                await clock.move(session, timedelta())
-            await service.database.close()
-        auth_settings.cache_clear()
+
+
+@asynccontextmanager
+async def both(_: FastAPI) -> AsyncIterator[None]:
+    supervisor = Supervisor()
+    for service in SERVICES:
+        service.database.subscribers = lambda topic: topic_named(topic).consumers
+        service.database.open()
+        for prepare in service.on_start:
+            await prepare()
+    supervisor.start("auth.to.catalog", dispatch(auth.database, catalog.consumer, supervisor.stopping))
+    supervisor.start("catalog.to.auth", dispatch(catalog.database, auth.consumer, supervisor.stopping))
+    yield
+    await supervisor.stop(5)
+    for service in SERVICES:
+        await service.database.close()

@@ -8,7 +8,7 @@ import pytest
 
 from services.auth.loops import create_first_superuser, purge
 from services.auth.settings import auth_settings
-from tests.auth.conftest import ADMIN_PASSWORD, Running, serving
+from tests.auth.conftest import ADMIN_PASSWORD, Running, started
 
 
 async def test_a_password_that_was_made_up_is_printed_once_and_must_be_changed(
@@ -16,7 +16,7 @@ async def test_a_password_that_was_made_up_is_printed_once_and_must_be_changed(
 ) -> None:
     configured.delenv("ROUNDS_ADMIN_PASSWORD")
     auth_settings.cache_clear()
-    async with serving() as running:
+    async with started(configured) as running:
         found = re.search(r"admin with (\S{16})", capsys.readouterr().out)
         assert found is not None
         assert (await running.client().get("/user/platform")).json()["first_run"] is True
