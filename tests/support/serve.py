@@ -20,7 +20,13 @@ async def serving(app: FastAPI, listener: socket.socket | None = None) -> AsyncI
     if listener is None:
         listener = bound_socket()
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="on", timeout_keep_alive=75, timeout_graceful_shutdown=5
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        proxy_headers=False,  # as in production: whom to believe is `ROUNDS_TRUSTED_PROXIES`' to say
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve([listener]))  # without uvicorn's own signal handlers
