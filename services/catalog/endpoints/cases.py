@@ -10,6 +10,7 @@ from kit.http import GivenBody, IfMatch, Page, PagingQuery
 from services.catalog.db import Session, logged_in, reading
 from services.catalog.endpoints.rights import BulkWriter, Copier, Writer
 from services.catalog.queries import cases as queries
+from services.catalog.queries.projects import present_project
 from services.catalog.schemas.cases import (
     BulkDone,
     CaseCopy,
@@ -19,6 +20,8 @@ from services.catalog.schemas.cases import (
     CasesBulk,
     CaseValidation,
     CaseWrite,
+    Convert,
+    ConvertRead,
     RevisionItem,
     RevisionRead,
 )
@@ -127,7 +130,17 @@ async def change_cases(body: CasesBulk, caller: BulkWriter, session: Session) ->
     return await bulk.change_cases(session, caller, body)
 
 
+@router.post("/projects/{project_id}/convert", summary="Turn cURL commands into steps", dependencies=[reading])
+async def convert(project_id: PathId, body: Convert, session: Session) -> ConvertRead:
+    """Steps from pasted cURL commands. Nothing is saved; what cannot be kept is told in `notes`.
+
+    Credentials are taken out into `secrets_found`: save them as secrets of an environment, or put them back.
+    """
+    await present_project(session, project_id)
+    return await usecases.convert_text(body)
+
+
 @router.post("/cases:validate", summary="Check a document", dependencies=[reading])
 async def validate_case(body: CaseWrite) -> CaseValidation:
     """Tell every fault of a document, and the variables that it uses, without saving anything."""
-    return usecases.validate_case(body.document)
+    return await usecases.validate_case(body.document)

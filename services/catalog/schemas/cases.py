@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
 
 from kit.http import Body
-from services.catalog.schemas.fields import Answer, Document, Id, Ids, Name, Stamps, Tag, each_once
+from services.catalog.schemas.fields import Answer, Document, Id, Ids, Name, Stamps, Tag, each_once, storable
 from services.catalog.schemas.projects import STAMPS
 
 DOCUMENT: dict[str, Any] = {
@@ -164,6 +164,80 @@ class CaseValidation(Answer):
     errors: list[dict[str, JsonValue]]
     variables: list[str]
     """Names that the templates use, each once; empty while there are errors."""
+
+
+class Convert(Body):
+    """cURL commands, as bash or cmd takes them, one after the other."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"format": "curl", "text": "curl -k https://qa.example.test/login -H 'Authorization: Bearer abcdef123'"}
+            ]
+        }
+    )
+
+    format: Literal["curl"]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=100_000), AfterValidator(storable)]
+
+
+class ConvertNote(Answer):
+    """Something that a step says otherwise than the text did, or not at all."""
+
+    step: int | None
+    """Index of the step; null: of no step."""
+    kind: str
+    """approximated, converted, environment, file, left_out, unsupported, unknown, variable, computed …"""
+    option: str
+    """What it is about, as it stood in the text."""
+    msg: str
+
+
+class ConvertedSecret(Answer):
+    """A credential that was in the text; the steps have `{{name}}` in its place."""
+
+    name: str
+    value: str
+    field: str
+    """Where it stood first."""
+
+
+class ConvertRead(Answer):
+    """Steps to put into a case. Nothing is saved."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "steps": [
+                        {
+                            "name": "GET /login",
+                            "type": "request",
+                            "request": {
+                                "method": "GET",
+                                "url": "https://qa.example.test/login",
+                                "auth": {"type": "bearer", "token": "{{token}}"},
+                            },
+                            "options": {"follow_redirects": False, "verify_tls": False},
+                        }
+                    ],
+                    "notes": [
+                        {
+                            "step": 0,
+                            "kind": "converted",
+                            "option": "-k",
+                            "msg": "-k：已转换为 options.verify_tls: false",
+                        }
+                    ],
+                    "secrets_found": [{"name": "token", "value": "abcdef123", "field": "steps[0].request.auth.token"}],
+                }
+            ]
+        }
+    )
+
+    steps: list[dict[str, JsonValue]]
+    notes: list[ConvertNote]
+    secrets_found: list[ConvertedSecret]
 
 
 class Lookup(Body):

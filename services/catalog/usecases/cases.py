@@ -1,8 +1,10 @@
 """Cases: every change is a new revision, which is never changed again."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import delete, update
@@ -11,11 +13,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from caselang.document import parse, variables_used
 from caselang.faults import DocumentInvalid
+from caselang.importers.curl import convert
 from contracts.catalog import CaseChanged
 from kit import clock
 from kit.caller import Caller
 from kit.errors import FieldFault, InvalidParameter, NotFound
 from kit.http import Given
+from kit.messages import translate
 from kit.outbox import publish
 from services.catalog import rules
 from services.catalog.errors import CaseInUse
@@ -23,7 +27,17 @@ from services.catalog.models import Case, CaseCall, CaseRevision, Module, Projec
 from services.catalog.queries import cases as queries
 from services.catalog.queries.projects import check_revision, locked, present
 from services.catalog.queries.states import case_state
-from services.catalog.schemas.cases import CaseCopy, CaseMove, CaseRead, CaseValidation, CaseWrite
+from services.catalog.schemas.cases import (
+    CaseCopy,
+    CaseMove,
+    CaseRead,
+    CaseValidation,
+    CaseWrite,
+    Convert,
+    ConvertedSecret,
+    ConvertNote,
+    ConvertRead,
+)
 from services.catalog.usecases.projects import stamp
 
 log = logging.getLogger(__name__)
@@ -231,10 +245,23 @@ def check_document(document: dict[str, Any]) -> None:
         raise InvalidParameter(errors=faults)
 
 
-def validate_case(document: dict[str, Any]) -> CaseValidation:
+async def convert_text(body: Convert) -> ConvertRead:
+    """Steps from a text of another tool, in a thread, since long texts take a while."""
+    done = await asyncio.to_thread(convert, body.text)
+    return ConvertRead(
+        steps=done.steps,
+        notes=[
+            ConvertNote(step=note.step, kind=note.kind, option=note.option, msg=translate(note.message, note.values))
+            for note in done.notes
+        ],
+        secrets_found=[ConvertedSecret(**asdict(secret)) for secret in done.secrets_found],
+    )
+
+
+async def validate_case(document: dict[str, Any]) -> CaseValidation:
     """What is wrong with a document, and which variables it uses when nothing is."""
-    faults = faults_of(document)
-    variables = [] if faults else variables_used(parse(document))
+    faults = await asyncio.to_thread(faults_of, document)
+    variables = [] if faults else await asyncio.to_thread(lambda: variables_used(parse(document)))
     return CaseValidation(errors=[fault.body() for fault in faults], variables=variables)
 
 
