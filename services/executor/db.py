@@ -15,5 +15,7 @@ authenticator = Authenticator(database)
 
 Session = Annotated[AsyncSession, Depends(database.session, scope="function")]
 Caller = Annotated[caller.Caller, authentication(authenticator.find)]
+Reader = Annotated[caller.Caller, authentication(authenticator.find, "read")]
+"""Who reads by a method that is not GET."""
 Runner = Annotated[caller.Caller, authentication(authenticator.find, "run")]
 """Who runs, cancels or runs again; an API token needs the scope `run`."""

@@ -47,6 +47,8 @@ LOOK_SECONDS = 1.0
 REAP_SECONDS = 5.0
 CUT_AFTER_SECONDS = 3.0
 """How long a step may go on once its run was cancelled."""
+TRIAL_MS = 30_000
+"""How long a document that is not saved may run."""
 MAX_BUFFERED = 5000
 """Results that may wait for the database before steps wait for it too."""
 COMPILED_KEPT = 2000
@@ -172,6 +174,9 @@ class Worker:
 
     def _plan(self, claimed: Claimed, stored: Any) -> Plan:  # noqa: ANN401 (a definition's row)
         case, called = self._compile(claimed, stored)
+        if claimed.trial:
+            options = case.options.model_copy(update={"timeout_ms": min(case.options.timeout_ms, TRIAL_MS)})
+            case = case.model_copy(update={"options": options})
         rows = case.data or []
         return Plan(
             case=case,

@@ -5,7 +5,7 @@ from kit.service import Service
 from services.executor import migrations
 from services.executor.consumers import consumer
 from services.executor.db import database
-from services.executor.endpoints import internal, reports, runs
+from services.executor.endpoints import events, internal, reports, runs
 from services.executor.loops import Worker, keep_house, reap
 
 worker = Worker()
@@ -13,7 +13,7 @@ service = Service(
     name="executor",
     database=database,
     migrations=migrations,
-    routers=[runs.router, reports.router, internal.router],
+    routers=[runs.router, reports.router, events.router, internal.router],
     consumer=consumer,
     loops=[
         Loop(worker.work, wake="work", drain=worker.drain),

@@ -187,6 +187,8 @@ class StepResult(Base, table=True):
     flaky: bool
     started_at: datetime | None = _moment()
     duration_ms: int | None
+    log_dropped: bool
+    """Request and response were not kept, since the step passed."""
     detail: bytes = Field(sa_type=LargeBinary)
     """JSON: request, response, timings_ms, asserts, captures, and the earlier tries. Bytes, since an answer may hold
     what `jsonb` refuses."""

@@ -1,6 +1,6 @@
 """The executor's HTTP shapes."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -54,6 +54,48 @@ class RunCreate(Body):
     def chosen(self) -> dict[int, int]:
         """Environment by project."""
         return {int(project_id): environment_id for project_id, environment_id in (self.environments or {}).items()}
+
+
+class JudgeAgain(Body):
+    """A step's captures and assertions, and the kept answer that they are held against."""
+
+    step: dict[str, JsonValue]
+    run_id: Annotated[UUID, Field(strict=False)]
+    case_id: Annotated[int, Field(ge=0)]
+    step_path: Annotated[str, Field(max_length=100)]
+    row: Annotated[int, Field(ge=0)] | None = None
+
+
+class JudgedAgain(BaseModel):
+    """How the kept answer is judged; `truncated`: its body was cut when it was stored."""
+
+    status: str
+    failure_class: str | None
+    error: str | None
+    asserts: list[dict[str, Any]]
+    captures: list[dict[str, Any]]
+    truncated: bool
+
+
+class TrendDay(BaseModel):
+    """What ended on one day, in the platform's zone; durations in milliseconds."""
+
+    day: date
+    total: int
+    passed: int
+    failed: int
+    error: int
+    pass_rate: float | None
+    duration_ms_p50: int | None
+    duration_ms_p95: int | None
+    flaky: int
+    flaky_rate: float | None
+
+
+class Trends(BaseModel):
+    """Days with at least one result, oldest first."""
+
+    data: list[TrendDay]
 
 
 class RunCreated(BaseModel):
@@ -232,3 +274,30 @@ class WorkersRead(BaseModel):
     workers: list[WorkerRead]
     queued: int
     oldest_queued_at: datetime | None
+
+
+class StepDiff(BaseModel):
+    """What is different in a step that did not pass from the last run in which it did."""
+
+    path: str
+    name: str
+    status: str
+    baseline: Baseline | None
+    reason: str | None
+    """Why there is nothing to compare with: `never_passed`, or `no_answer`."""
+    http_status: dict[str, int] | None
+    """{before, now} where they differ."""
+    headers: list[dict[str, Any]]
+    """{name, before, now}."""
+    json_paths: list[dict[str, Any]]
+    """{path, change (`added`, `removed`, `changed`), before, now}; at most 200."""
+    body_changed: bool
+
+
+class CaseDiff(BaseModel):
+    """The failing steps of a case run against the last run in which each passed."""
+
+    run_id: UUID
+    case_id: int
+    row: int | None
+    steps: list[StepDiff]

@@ -33,6 +33,16 @@ async def confirm_references(caller: Caller, case_ids: Iterable[int], environmen
     return await confirm_rights(caller, {case.project_id or 0 for case in cases.values()})
 
 
+async def confirm_project(project_id: int) -> None:
+    """Have the replica know a project that exists. Raises: DependencyUnavailable when only the catalog could tell."""
+    async with database.transaction() as session:
+        if await known.projects(session, [project_id]):
+            return
+    answer = await peers.look_up_project(project_id)
+    async with database.transaction() as session:
+        await replicas.keep_looked_up(session, answer)
+
+
 async def confirm_rights(caller: Caller, project_ids: Iterable[int]) -> Caller:
     """The caller, asked about at auth if a right on one of the projects is missing; with auth away it stays missing."""
     if all(caller.is_member(project_id) for project_id in project_ids):

@@ -1,29 +1,39 @@
 """Reports: whoever is logged in may read them."""
 
+import re
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import AwareDatetime
 
-from kit.errors import FieldFault, InvalidParameter, NotFound
-from services.executor.db import Caller, Session
+from kit.errors import FieldFault, InvalidParameter, MissingParameter, NotFound
+from kit.settings import settings
+from services.executor.db import Caller, Reader, Session
+from services.executor.endpoints import exports
 from services.executor.errors import RowRequired
-from services.executor.models import NO_ROW
-from services.executor.queries import reports
+from services.executor.models import NO_ROW, CaseRun
+from services.executor.queries import history, reports
 from services.executor.schemas import (
+    CaseDiff,
     CaseReport,
+    JudgeAgain,
+    JudgedAgain,
     LastResult,
     LastResults,
     RunPage,
     RunRead,
     RunStatus,
+    Trends,
     Trigger,
     WorkersRead,
 )
+from services.executor.usecases import trials
 
 router = APIRouter(prefix="/runs", tags=["reports"])
 Limit = Annotated[int, Query(ge=1, le=200)]
+Row = Annotated[int | None, Query(ge=0, description="Data row, from 0; required where the case has some.")]
+Format = Literal["json", "junit", "html"]
 
 
 @router.get("", summary="List runs")
@@ -72,6 +82,26 @@ async def workers(_: Caller, session: Session) -> WorkersRead:
     return WorkersRead(**await reports.workers(session))
 
 
+@router.get("/trends", summary="Results day by day")
+async def trends(
+    _: Caller,
+    session: Session,
+    case_id: int | None = None,
+    task_id: int | None = None,
+    project_id: int | None = None,
+    days: Annotated[int, Query(ge=1, le=366)] = 30,
+) -> Trends:
+    """Pass rate, durations and flakiness per day of exactly one of a case, a task or a project."""
+    given = {"case_id": case_id, "task_id": task_id, "project_id": project_id}
+    chosen = {name: id_ for name, id_ in given.items() if id_ is not None}
+    if not chosen:
+        raise MissingParameter(errors=[FieldFault("case_id", "missing")])
+    if len(chosen) > 1:
+        raise InvalidParameter(errors=[FieldFault(name, "unknown_field") for name in list(chosen)[1:]])
+    by, id_ = next(iter(chosen.items()))
+    return Trends(data=await history.trends(session, by, id_, days, settings().timezone))
+
+
 @router.get("/{run_id}", summary="Report of a run")
 async def run_report(run_id: UUID, caller: Caller, session: Session) -> RunRead:
     """A run with its cases, counts and pass rates. A tried document is shown to its author only."""
@@ -87,11 +117,16 @@ async def case_report(
     case_id: int,
     caller: Caller,
     session: Session,
-    row: Annotated[int | None, Query(ge=0, description="Data row, from 0; required where the case has some.")] = None,
+    row: Row = None,
     cursor: Annotated[int, Query(ge=0)] = 0,
     limit: Limit = 100,
 ) -> CaseReport:
     """A case of a run with its steps: request, response, assertions with expected and actual, captures, times."""
+    case = await _case_run(session, caller, run_id, case_id, row)
+    return await reports.case_report(session, case, cursor, limit)
+
+
+async def _case_run(session: Session, caller: Caller, run_id: UUID, case_id: int, row: int | None) -> CaseRun:
     await reports.require_visible(session, run_id, caller.user_id)
     found = await reports.case_runs(session, run_id, case_id)
     if not found:
@@ -101,4 +136,89 @@ async def case_report(
     case = next((one for one in found if one.data_row == (NO_ROW if row is None else row)), None)
     if case is None:
         raise NotFound
-    return await reports.case_report(session, case, cursor, limit)
+    return case
+
+
+@router.get("/{run_id}/cases/{case_id}/diff", summary="Differences from the last green run")
+async def case_diff(run_id: UUID, case_id: int, caller: Caller, session: Session, row: Row = None) -> CaseDiff:
+    """The steps that did not pass against the last run in which each of them did: status, headers, JSON paths."""
+    return await history.case_diff(session, await _case_run(session, caller, run_id, case_id, row))
+
+
+@router.get(
+    "/{run_id}/cases/{case_id}/steps/{path}/body",
+    summary="A kept body",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, 206: {"description": "The range that was asked for."}},
+)
+async def step_body(
+    run_id: UUID,
+    case_id: int,
+    path: str,
+    caller: Caller,
+    session: Session,
+    side: Literal["request", "response"] = "response",
+    row: Row = None,
+    wanted: Annotated[str | None, Header(alias="Range")] = None,
+) -> Response:
+    """What was kept of a request's or a response's body (64 KiB at most), as plain text, by `Range` if wanted."""
+    case = await _case_run(session, caller, run_id, case_id, row)
+    step = await history.step_of(session, case, path)
+    kept = reports.step_body(step)[side] if step else None
+    if kept is None:
+        raise NotFound
+    body = kept["body"].encode()
+    first, last = _range(wanted, len(body))
+    headers = {"Accept-Ranges": "bytes"}
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+    return Response(body[first : last + 1], 206 if wanted else 200, headers, "text/plain; charset=utf-8")
+
+
+def _range(wanted: str | None, length: int) -> tuple[int, int]:
+    """First and last byte of a `Range` header. Raises: InvalidParameter when there is no such single range."""
+    if wanted is None:
+        return 0, length - 1
+    found = re.fullmatch(r"bytes=([0-9]{0,9})-([0-9]{0,9})", wanted.strip())
+    if found is None or found[0] == "bytes=-":
+        raise InvalidParameter(errors=[FieldFault("Range", "bad_format")])
+    first, last = (int(found[1]), int(found[2] or length - 1)) if found[1] else (max(length - int(found[2]), 0), length)
+    last = min(last, length - 1)
+    if first > last:
+        raise InvalidParameter(errors=[FieldFault("Range", "out_of_range")])
+    return first, last
+
+
+@router.post("/judge", summary="Judge a kept answer again")
+async def judge_again(asked: JudgeAgain, caller: Reader, session: Session) -> JudgedAgain:
+    """Hold other captures and assertions against the kept answer of a step; no call is made, nothing is stored."""
+    case = await _case_run(session, caller, asked.run_id, asked.case_id, asked.row)
+    step = await history.step_of(session, case, asked.step_path)
+    if step is None:
+        raise NotFound
+    judged, truncated = trials.judge_again(asked.step, step, case)
+    return JudgedAgain(
+        status=judged.status,
+        failure_class=judged.failure_class,
+        error=judged.error,
+        asserts=[one.report() for one in judged.asserts],
+        captures=[one.report() for one in judged.captures],
+        truncated=truncated,
+    )
+
+
+@router.get(
+    "/{run_id}/export",
+    summary="Export a report",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {}, "application/xml": {}, "text/html": {}}}},
+)
+async def export_run(
+    run_id: UUID, caller: Caller, session: Session, wanted: Annotated[Format, Query(alias="format")] = "json"
+) -> Response:
+    """The whole report as one file: JSON with every step, JUnit XML, or a page of HTML that loads nothing."""
+    await reports.require_visible(session, run_id, caller.user_id)
+    report, cases = await reports.whole_report(session, run_id)
+    body, media_type = exports.render(report, cases, wanted)
+    name = f"run-{run_id}.{'xml' if wanted == 'junit' else wanted}"
+    return Response(body, headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=media_type)

@@ -6,12 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request
 
 from kit.caller import Caller
-from kit.errors import FieldFault, MissingParameter
+from kit.errors import FieldFault, InvalidParameter, MissingParameter
 from services.executor.db import Runner, Session, database
-from services.executor.endpoints.references import confirm_references, confirm_rights
+from services.executor.endpoints.references import confirm_project, confirm_references, confirm_rights
 from services.executor.queries import reports
 from services.executor.schemas import RunCreate, RunCreated
-from services.executor.usecases import runs
+from services.executor.settings import executor_settings
+from services.executor.usecases import runs, trials
 from services.executor.usecases.runs import RunRequest
 
 router = APIRouter(prefix="/runs", tags=["runs"])
@@ -21,9 +22,17 @@ IdempotencyKey = Annotated[
 
 
 async def _confirmed(new: RunCreate, caller: Runner) -> tuple[RunCreate, Caller]:
-    if new.case_ids is None and new.document is None:
-        raise MissingParameter(errors=[FieldFault("case_ids", "missing")])
-    return new, await confirm_references(caller, new.case_ids or [], new.chosen().values())
+    if new.document is None:
+        if new.case_ids is None:
+            raise MissingParameter(errors=[FieldFault("case_ids", "missing")])
+        return new, await confirm_references(caller, new.case_ids, new.chosen().values())
+    if new.project_id is None:
+        raise MissingParameter(errors=[FieldFault("project_id", "missing")])
+    if new.case_ids is not None:
+        raise InvalidParameter(errors=[FieldFault("case_ids", "unknown_field")])
+    await confirm_project(new.project_id)
+    await confirm_references(caller, [], new.chosen().values())
+    return new, await confirm_rights(caller, [new.project_id])
 
 
 Confirmed = Annotated[tuple[RunCreate, Caller], Depends(_confirmed)]
@@ -33,12 +42,22 @@ Confirmed = Annotated[tuple[RunCreate, Caller], Depends(_confirmed)]
 async def create_run(
     confirmed: Confirmed, request: Request, session: Session, key: IdempotencyKey = None
 ) -> RunCreated:
-    """Queue a run of cases that the caller is a member for; with the same `Idempotency-Key` there is one run only."""
+    """Queue a run of cases that the caller is a member for; with the same `Idempotency-Key` there is one run only.
+
+    With `document` in place of `case_ids` an unsaved case is tried: for 30 s at most, kept for an hour, shown to its
+    author and in no list. Its case id is 0.
+    """
     new, caller = confirmed
     body = await request.body()
     if key is not None and (earlier := await runs.remembered_run(session, caller, key, body)):
         return _created(earlier)
-    run_id = await runs.request_run(session, caller, _request(new, caller))
+    if new.document is not None and new.project_id is not None:
+        limit = executor_settings().trials_per_minute
+        run_id = await trials.try_document(
+            session, caller, new.document, new.project_id, new.chosen(), new.until_step, limit
+        )
+    else:
+        run_id = await runs.request_run(session, caller, _request(new, caller))
     if key is not None:
         await runs.remember_run(session, caller, key, body, run_id)
     return _created(run_id)

@@ -146,9 +146,25 @@ async def case_report(session: AsyncSession, case: CaseRun, after: int, limit: i
     )
 
 
+MAX_EXPORTED_STEPS = 20_000
+
+
+async def whole_report(session: AsyncSession, run_id: UUID) -> tuple[RunRead, list[CaseReport]]:
+    """A run with all steps of all its case runs, up to 20,000 of them. Raises: NotFound."""
+    found = await run_report(session, run_id)
+    if found is None:
+        raise NotFound
+    query = select(CaseRun).where(col(CaseRun.run_id) == run_id)
+    cases, left = [], MAX_EXPORTED_STEPS
+    for case in (await session.exec(query.order_by(col(CaseRun.position), col(CaseRun.data_row)))).all():
+        cases.append(await case_report(session, case, 0, left))
+        left -= len(cases[-1].steps)
+    return found[1], cases
+
+
 _STEP = (
     "seq", "path", "name", "type", "phase", "iteration", "status", "failure_class", "error", "skip_reason", "case_try",
-    "tries", "flaky", "started_at", "duration_ms",
+    "tries", "flaky", "started_at", "duration_ms", "log_dropped",
 )  # fmt: skip
 _DETAIL: dict[str, Any] = {"request": None, "response": None, "timings_ms": None, "asserts": [], "captures": []}
 

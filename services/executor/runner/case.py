@@ -476,7 +476,7 @@ class _Drive:
                 flaky=flaky,
                 started_at=started_at,
                 duration_ms=duration_ms,
-                detail=json_bytes({**left, "log_dropped": True}) if dropped else whole,
+                detail=json_bytes(left) if dropped else whole,
                 green=whole if dropped else None,
             )
         )

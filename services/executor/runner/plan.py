@@ -78,6 +78,11 @@ class StepReport:
     green: bytes | None
     """The whole detail of a passed step of which `detail` leaves out request and response."""
 
+    @property
+    def log_dropped(self) -> bool:
+        """Whether `detail` leaves them out."""
+        return self.green is not None
+
 
 @dataclass(frozen=True)
 class CaseEnd:

@@ -212,6 +212,7 @@ def response_report(answer: Answer, decoded: str, mask: Mask) -> dict[str, JsonV
     shown: dict[str, JsonValue] = {
         "status": answer.status,
         "http_version": answer.http_version,
+        "ip": answer.ip,
         "headers": [[name, value] for name, value in answer.headers],
         "body": decoded,
     }

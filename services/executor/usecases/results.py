@@ -30,7 +30,7 @@ _KEEP_GREEN = text("""
 _KEY = ("run_id", "position", "data_row", "start_no")
 _REPORTED = (
     "seq", "case_try", "path", "name", "type", "phase", "iteration", "status", "failure_class", "error", "skip_reason",
-    "tries", "flaky", "started_at", "duration_ms", "detail",
+    "tries", "flaky", "started_at", "duration_ms", "log_dropped", "detail",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -55,7 +55,7 @@ class WantedCase:
 
 async def create_run_of_task(session: AsyncSession, event: TaskDue) -> None:
     """Write the run that a due task asks for; the same run id again has no effect."""
-    run = _new_run(
+    run = new_run(
         event.run_id,
         trigger=event.trigger,
         task_id=event.task_id,
@@ -90,13 +90,8 @@ async def create_run(
     projects = await replicas.projects(session, [case.project_id for case in cases.values()])
     defaults = {id_: project.default_environment_id for id_, project in projects.items()}
     by_project: dict[int, int | None] = {**defaults, **chosen}
-    environments = await replicas.environments(session, by_project.values(), deleted=True)
     run["project_ids"] = sorted({case.project_id for case in cases.values() if case.project_id})
-    run["environments"] = {
-        str(project_id): _environment(environment_id, environments)
-        for project_id, environment_id in sorted(by_project.items())
-        if environment_id is not None
-    }
+    run["environments"] = await environments_used(session, by_project)
     run["cases_total"] = sum(max(cases[c.case_id].data_rows, 1) if c.case_id in cases else 1 for c in wanted)
     made = await session.execute(
         insert(table(Run)).values(**run).on_conflict_do_nothing().returning(table(Run).c.run_id)
@@ -104,8 +99,7 @@ async def create_run(
     if made.first() is None:
         return False
     rows = [_case_row(position, case, cases.get(case.case_id), by_project) for position, case in enumerate(wanted)]
-    at_once = run["max_parallel"] if run["parallel"] else 1
-    await session.execute(_INSERT_CASES, {"run_id": run["run_id"], "rows": as_json(rows), "at_once": at_once})
+    await insert_cases(session, run, rows)
     if not wanted:
         await close_run(session, run["run_id"])
     wake_after_commit(session, "work")
@@ -113,7 +107,8 @@ async def create_run(
     return True
 
 
-def _new_run(run_id: UUID, **given: Any) -> dict[str, Any]:  # noqa: ANN401 (columns)
+def new_run(run_id: UUID, **given: Any) -> dict[str, Any]:  # noqa: ANN401 (columns)
+    """The columns of a run that is queued."""
     return {
         "run_id": run_id,
         "status": "queued",
@@ -123,6 +118,22 @@ def _new_run(run_id: UUID, **given: Any) -> dict[str, Any]:  # noqa: ANN401 (col
         "notify": None,
         "trial": False,
         **given,
+    }
+
+
+async def insert_cases(session: AsyncSession, run: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    """Write the case runs of a run, one per data row; as many are queued as may run at once."""
+    at_once = run["max_parallel"] if run["parallel"] else 1
+    await session.execute(_INSERT_CASES, {"run_id": run["run_id"], "rows": as_json(rows), "at_once": at_once})
+
+
+async def environments_used(session: AsyncSession, by_project: Mapping[int, int | None]) -> dict[str, Any]:
+    """The environments of a run by project, as its report names them."""
+    known = await replicas.environments(session, by_project.values(), deleted=True)
+    return {
+        str(project_id): _environment(environment_id, known)
+        for project_id, environment_id in sorted(by_project.items())
+        if environment_id is not None
     }
 
 
@@ -177,12 +188,12 @@ async def request_run(
     faults = []
     if unknown := [id_ for id_ in request.case_ids if id_ not in cases]:
         faults.append(FieldFault("case_ids", "unknown_ids", {"ids": unknown}))
-    faults += await _environment_faults(session, request.environments)
+    faults += await environment_faults(session, request.environments)
     if faults:
         raise InvalidParameter(errors=faults)
     require_members(caller, {id_: case.project_id or 0 for id_, case in cases.items()})
     run_id = uuid7()
-    run = _new_run(
+    run = new_run(
         run_id,
         trigger=trigger,
         rerun_of=rerun_of,
@@ -203,7 +214,8 @@ def require_members(caller: Caller, projects: dict[int, int]) -> None:
         raise PermissionDenied(body={"case_ids": refused})
 
 
-async def _environment_faults(session: AsyncSession, environments: dict[int, int]) -> list[FieldFault]:
+async def environment_faults(session: AsyncSession, environments: dict[int, int]) -> list[FieldFault]:
+    """Environments, by project, that do not exist or belong to another project."""
     known = await replicas.environments(session, list(environments.values()))
     return [
         FieldFault(f"environments.{project_id}", "unknown_ids", {"ids": [environment_id]})

@@ -1,6 +1,6 @@
 """Starting what was claimed: its definition is stored, its environment found, its run marked as running."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from caselang.judgement import CaseVerdict
 from contracts.executor import RunStarted
 from kit.outbox import publish
-from services.executor.models import NO_ROW, KnownEnvironment, KnownProject, Run
+from services.executor.models import NO_ROW, KnownCase, KnownEnvironment, KnownProject, Run
 from services.executor.queries import replicas
 from services.executor.usecases.claims import Release, release
 from services.executor.usecases.ends import End, as_json, end_cases, lock_runs
@@ -244,6 +244,16 @@ async def _load(session: AsyncSession, claimed: Sequence[dict[str, Any]]) -> _Kn
     partial = _Known(runs, defined, cases, projects, {})
     environments = await replicas.environments(session, map(partial.environment_id, claimed), deleted=True)
     return _Known(runs, defined, cases, projects, environments)
+
+
+async def closure(session: AsyncSession, case_ids: Collection[int]) -> dict[str, Any]:
+    """These cases and those they call, as a definition keeps them: {id: {name, revision, document}}."""
+    if not case_ids:
+        return {}
+    reached = (await session.execute(_CLOSURE, {"ids": sorted(case_ids)})).mappings().all()
+    ids = [row["id"] for row in reached if not row["deleted"]]
+    found = await session.exec(select(KnownCase).where(col(KnownCase.id).in_(ids)))
+    return {str(one.id): {"name": one.name, "revision": one.revision, "document": one.document} for one in found}
 
 
 async def _defined(session: AsyncSession, claimed: Sequence[dict[str, Any]]) -> dict[tuple[UUID, int], Any]:

@@ -147,6 +147,7 @@ CREATE TABLE step_result (
     flaky boolean NOT NULL,
     started_at timestamptz,
     duration_ms integer,
+    log_dropped boolean NOT NULL,
     detail bytea NOT NULL,
     CONSTRAINT step_result_pkey PRIMARY KEY (run_id, position, data_row, start_no, seq)
 ) PARTITION BY RANGE (run_id);

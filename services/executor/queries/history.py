@@ -1,0 +1,182 @@
+"""Reads over many runs: what to compare a case run with, and how cases do day by day."""
+
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from caselang.judgement import pass_rate
+from services.executor.models import NO_ROW, CaseRun, Run, StepResult
+from services.executor.rules import header_differences, json_differences
+from services.executor.schemas import CaseDiff, StepDiff, TrendDay
+
+_LAST_GREEN = text("""
+    WITH earlier AS (
+        SELECT run_id, position, data_row, starts, revision, finished_at FROM case_run
+        WHERE case_id = :case_id AND run_id < :run_id AND data_row = :data_row AND finished_at IS NOT NULL
+          AND coalesce(environment_id, 0) = :environment_id
+        ORDER BY run_id DESC LIMIT 100
+    )
+    SELECT DISTINCT ON (path) path, run_id, revision, finished_at, detail FROM (
+        SELECT r.path, e.run_id, e.revision, e.finished_at, r.detail
+        FROM earlier e JOIN step_result r
+          ON (r.run_id, r.position, r.data_row, r.start_no) = (e.run_id, e.position, e.data_row, e.starts)
+        WHERE r.path = ANY(CAST(:paths AS text[])) AND r.status = 'passed'
+          AND NOT r.log_dropped
+        UNION ALL
+        SELECT path, run_id, revision, finished_at, detail FROM green_step
+        WHERE case_id = :case_id AND environment_id = :environment_id AND data_row = :data_row
+          AND path = ANY(CAST(:paths AS text[])) AND run_id < :run_id
+    ) AS green ORDER BY path, run_id DESC
+""")
+_TRENDS = """
+    SELECT CAST(finished_at AT TIME ZONE :zone AS date) AS day, count(*) AS total,
+           count(*) FILTER (WHERE status = 'passed') AS passed, count(*) FILTER (WHERE status = 'failed') AS failed,
+           count(*) FILTER (WHERE status = 'error' AND NOT {platform}) AS error,
+           CAST(percentile_cont(0.5) WITHIN GROUP (ORDER BY {duration}) AS integer) AS duration_ms_p50,
+           CAST(percentile_cont(0.95) WITHIN GROUP (ORDER BY {duration}) AS integer) AS duration_ms_p95,
+           count(*) FILTER (WHERE {flaky}) AS flaky
+    FROM {table}
+    WHERE {chosen} AND status IN ('passed', 'failed', 'error')
+      AND finished_at >= clock_now() - make_interval(days => :days)
+    GROUP BY day ORDER BY day
+"""
+_OF_CASES = {"platform": "failure_class = 'platform'", "duration": "duration_ms", "flaky": "flaky", "table": "case_run"}
+_OF_RUNS = {
+    "platform": "(cases_error > 0 AND cases_error = cases_platform)",
+    "duration": "extract(epoch FROM finished_at - coalesce(started_at, finished_at)) * 1000",
+    "flaky": "cases_flaky > 0",
+    "table": "run",
+}
+_TREND = {
+    "case_id": text(_TRENDS.format(chosen="case_id = :id", **_OF_CASES)),
+    "task_id": text(_TRENDS.format(chosen="NOT trial AND task_id = :id", **_OF_RUNS)),
+    "project_id": text(_TRENDS.format(chosen="NOT trial AND project_ids @> ARRAY[CAST(:id AS integer)]", **_OF_RUNS)),
+}
+
+
+async def case_diff(session: AsyncSession, case: CaseRun) -> CaseDiff:
+    """The steps that did not pass against the last run in which each of them did."""
+    query = select(StepResult).where(
+        col(StepResult.run_id) == case.run_id,
+        col(StepResult.position) == case.position,
+        col(StepResult.data_row) == case.data_row,
+        col(StepResult.start_no) == case.starts,
+        col(StepResult.case_try) == case.tries,
+        col(StepResult.type) == "request",
+        col(StepResult.status).in_(("failed", "error")),
+    )
+    broken = list(await session.exec(query.order_by(col(StepResult.seq))))
+    key = {
+        "case_id": case.case_id,
+        "run_id": case.run_id,
+        "data_row": case.data_row,
+        "environment_id": case.environment_id or 0,
+        "paths": [step.path for step in broken],
+    }
+    found = (await session.execute(_LAST_GREEN, key)).mappings()
+    green = {row["path"]: row for row in found}
+    row = None if case.data_row == NO_ROW else case.data_row
+    return CaseDiff(
+        run_id=case.run_id,
+        case_id=case.case_id,
+        row=row,
+        steps=[_step_diff(step, green.get(step.path), row) for step in broken],
+    )
+
+
+def _step_diff(step: StepResult, green: Any, row: int | None) -> StepDiff:  # noqa: ANN401 (a row)
+    now = orjson.loads(step.detail).get("response")
+    before = orjson.loads(green["detail"]).get("response") if green else None
+    diff = StepDiff(
+        path=step.path,
+        name=step.name,
+        status=step.status,
+        baseline=None,
+        reason=None,
+        http_status=None,
+        headers=[],
+        json_paths=[],
+        body_changed=False,
+    )
+    if green is None:
+        return diff.model_copy(update={"reason": "never_passed"})
+    baseline = {name: green[name] for name in ("run_id", "revision", "finished_at")} | {"row": row}
+    if not now or not before:
+        return diff.model_validate({**diff.model_dump(), "baseline": baseline, "reason": "no_answer"})
+    status = {"before": before["status"], "now": now["status"]} if before["status"] != now["status"] else None
+    return diff.model_validate(
+        {
+            **diff.model_dump(),
+            "baseline": baseline,
+            "http_status": status,
+            "headers": header_differences(before["headers"], now["headers"]),
+            "json_paths": _body_differences(before["body"], now["body"]),
+            "body_changed": before["body"] != now["body"],
+        }
+    )
+
+
+def _body_differences(before: str, now: str) -> list[dict[str, object]]:
+    try:
+        return json_differences(orjson.loads(before), orjson.loads(now))
+    except orjson.JSONDecodeError:
+        return []
+
+
+async def trends(session: AsyncSession, by: str, id_: int, days: int, zone: str) -> list[TrendDay]:
+    """Results day by day of a case's runs, or of the runs of a task or project; `by` names which."""
+    found = (await session.execute(_TREND[by], {"id": id_, "days": days, "zone": zone})).mappings()
+    return [
+        TrendDay(
+            **row,
+            pass_rate=pass_rate(row["passed"], row["failed"], row["error"]),
+            flaky_rate=pass_rate(row["flaky"], row["total"] - row["flaky"], 0),
+        )
+        for row in found
+    ]
+
+
+async def step_of(session: AsyncSession, case: CaseRun, path: str) -> StepResult | None:
+    """The last try of a step of a case run, by its path."""
+    query = select(StepResult).where(
+        col(StepResult.run_id) == case.run_id,
+        col(StepResult.position) == case.position,
+        col(StepResult.data_row) == case.data_row,
+        col(StepResult.start_no) == case.starts,
+        col(StepResult.path) == path,
+    )
+    return (await session.exec(query.order_by(col(StepResult.seq).desc()).limit(1))).first()
+
+
+_CHANGES = text("""
+    SELECT position, data_row, case_id, name, status, starts, failure_class, pass_rate, duration_ms
+    FROM case_run WHERE run_id = :run_id AND starts > 0 ORDER BY position, data_row
+""")
+_NEW_STEPS = text("""
+    SELECT r.position, r.data_row, r.start_no, r.seq, r.case_try, r.path, r.name, r.type, r.phase, r.status,
+           r.failure_class, r.skip_reason, r.duration_ms
+    FROM json_to_recordset(CAST(:rows AS json)) AS e (position integer, data_row integer, start_no integer, seq integer)
+    JOIN step_result r ON (r.position, r.data_row, r.start_no) = (e.position, e.data_row, e.start_no) AND r.seq > e.seq
+    WHERE r.run_id = :run_id ORDER BY r.position, r.data_row, r.seq LIMIT 1000
+""")
+
+
+async def is_over(session: AsyncSession, run_id: UUID) -> bool:
+    """Whether a run has ended, or is not there any more."""
+    query = select(Run.run_id).where(col(Run.run_id) == run_id, col(Run.finished_at).is_(None))
+    return (await session.exec(query)).first() is None
+
+
+async def begun_cases(session: AsyncSession, run_id: UUID) -> list[dict[str, Any]]:
+    """Case runs that were started, in few words."""
+    return [dict(row) for row in (await session.execute(_CHANGES, {"run_id": run_id})).mappings()]
+
+
+async def new_steps(session: AsyncSession, run_id: UUID, seen: list[dict[str, int]]) -> list[dict[str, Any]]:
+    """Steps that ended after those already seen, {position, data_row, start_no, seq}; at most 1,000."""
+    rows = orjson.dumps(seen).decode()
+    return [dict(row) for row in (await session.execute(_NEW_STEPS, {"run_id": run_id, "rows": rows})).mappings()]

@@ -1,0 +1,218 @@
+"""What can be read of runs beside their plain reports: differences, trends, bodies, exports, and as they go on."""
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import httpx
+import orjson
+import pytest
+
+from services.executor.settings import executor_settings
+from tests.executor.conftest import PROJECT, Executor
+from tests.executor.test_runs import get
+from tests.executor.test_steps import post, status
+from tests.support.wait import until
+
+
+def document(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"apiVersion": "rounds/v1", "kind": "Case", "name": "tried", "steps": list(steps), **more}
+
+
+async def tried(executor: Executor, *steps: dict[str, Any], **body: Any) -> httpx.Response:
+    return await executor.member.post("/runs", json={"document": document(*steps), "project_id": PROJECT, **body})
+
+
+async def test_a_document_that_is_not_saved_is_tried_and_shown_to_its_author_only(executor: Executor) -> None:
+    answer = await tried(executor, get("/status/200"), get("/status/201"), until_step="1")
+    run_id = answer.json()["run_id"]
+
+    report = await executor.over(run_id)
+    steps = (await executor.case_report(run_id, 0))["steps"]
+
+    assert (answer.status_code, report["status"]) == (202, "passed")
+    assert [(step["status"], step["skip_reason"]) for step in steps] == [("passed", None), ("skipped", "until_step")]
+    assert (await executor.member.get("/runs")).json()["data"] == []
+    stranger = await executor.user(9)
+    assert (await stranger.get(f"/runs/{run_id}")).status_code == 404
+    assert (await stranger.get(f"/runs/{run_id}/cases/0")).status_code == 404
+    assert await executor.rows("SELECT 1 FROM outbox") == []
+
+
+async def test_a_tried_document_calls_saved_cases(executor: Executor) -> None:
+    inner = await executor.case(get("/status/201"))
+
+    step = {"name": "in a group", "type": "group", "steps": [{"name": "call", "type": "call", "case_id": inner}]}
+
+    answer = await tried(executor, step)
+
+    assert (await executor.over(answer.json()["run_id"]))["status"] == "passed"
+    assert executor.target.count("/status/201") == 1
+
+
+async def test_a_faulty_document_is_refused_by_path(idle: Executor) -> None:
+    answer = await tried(idle, {"name": "x", "type": "request", "request": {"url": "{{base_url}}"}, "asserts": [{}]})
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"].startswith("document.steps[0].asserts[0].")
+    assert await idle.rows("SELECT 1 FROM run") == []
+
+
+async def test_trying_is_for_members_and_limited(idle: Executor, configured: pytest.MonkeyPatch) -> None:
+    configured.setenv("ROUNDS_EXECUTOR_TRIALS_PER_MINUTE", "2")
+    executor_settings.cache_clear()
+    stranger = await idle.user(9)
+    body = {"document": document(get("/status/200")), "project_id": PROJECT}
+
+    assert (await stranger.post("/runs", json=body)).status_code == 403
+    answers = [await tried(idle, get("/status/200")) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert (answers[2].json()["code"], answers[2].headers["Retry-After"]) == ("too_many_attempts", "60")
+
+
+async def test_a_kept_answer_is_judged_again_without_a_call(executor: Executor) -> None:
+    case_id = await executor.case(post({"text": "hello"}))
+    run_id = (await executor.run(case_id))["run_id"]
+    step = {
+        **post({"text": "hello"}),
+        "asserts": [
+            status(201),
+            {"query": {"type": "jsonpath", "expr": "$.body"}, "predicate": "==", "value": "hello"},
+        ],
+        "captures": [{"name": "path", "query": {"type": "jsonpath", "expr": "$.path"}}],
+    }
+
+    answer = await executor.member.post(
+        "/runs/judge", json={"step": step, "run_id": run_id, "case_id": case_id, "step_path": "1"}
+    )
+
+    judged = answer.json()
+    assert (answer.status_code, judged["status"], judged["failure_class"]) == (200, "failed", "assertion")
+    assert [one["passed"] for one in judged["asserts"]] == [False, True]
+    assert judged["captures"][0]["value"] == "/echo"
+    assert executor.target.count("/echo") == 1
+
+
+@pytest.mark.parametrize("only_failed_log", [False, True])
+async def test_a_failing_step_is_compared_with_the_last_run_in_which_it_passed(
+    executor: Executor, only_failed_log: bool
+) -> None:
+    echo = {**get("/echo"), "request": {"method": "POST", "url": "{{base_url}}/echo", "body": {"json": {"n": 1}}}}
+    expected = {"query": {"type": "jsonpath", "expr": "$.method"}, "predicate": "==", "value": "POST"}
+    case_id = await executor.case({**echo, "asserts": [expected]})
+    green = await executor.run(case_id, only_failed_log=only_failed_log)
+    other = {**echo, "request": {"method": "PUT", "url": "{{base_url}}/echo"}}
+    await executor.case({**other, "asserts": [expected]}, id_=case_id, revision=2)
+    red = await executor.run(case_id, only_failed_log=only_failed_log)
+
+    diff = (await executor.member.get(f"/runs/{red['run_id']}/cases/{case_id}/diff")).json()
+
+    step = diff["steps"][0]
+    assert (step["baseline"]["run_id"], step["baseline"]["revision"], step["reason"]) == (green["run_id"], 1, None)
+    changed = {one["path"]: (one["change"], one["before"], one["now"]) for one in step["json_paths"]}
+    assert changed["$.method"] == ("changed", "POST", "PUT")
+    assert changed["$.body"] == ("changed", '{"n":1}', "")
+    assert red["cases"][0]["baseline"]["run_id"] == green["run_id"]
+
+
+async def test_a_step_that_never_passed_has_nothing_to_be_compared_with(executor: Executor) -> None:
+    case_id = await executor.case(get("/status/500"))
+    run_id = (await executor.run(case_id))["run_id"]
+
+    diff = (await executor.member.get(f"/runs/{run_id}/cases/{case_id}/diff")).json()
+
+    assert [(step["baseline"], step["reason"]) for step in diff["steps"]] == [(None, "never_passed")]
+
+
+async def test_a_kept_body_is_read_by_range_and_cut_at_its_limit(executor: Executor) -> None:
+    case_id = await executor.case(get("/bytes/100000"))
+    run_id = (await executor.run(case_id))["run_id"]
+    url = f"/runs/{run_id}/cases/{case_id}/steps/1/body"
+
+    whole = await executor.member.get(url)
+    part = await executor.member.get(url, headers={"Range": "bytes=10-19"})
+
+    response = (await executor.case_report(run_id, case_id))["steps"][0]["response"]
+    assert (len(whole.content), response["body_bytes"], response["truncated"]) == (65536, 100000, True)
+    assert (part.status_code, part.headers["Content-Range"], part.content) == (206, "bytes 10-19/65536", b"x" * 10)
+    assert (await executor.member.get(url, headers={"Range": "bytes=70000-"})).status_code == 400
+    assert (await executor.member.get(url.replace("/1/", "/7/"))).status_code == 404
+
+
+async def test_trends_tell_pass_rate_and_durations_per_day(executor: Executor) -> None:
+    case_id = await executor.case(get("/flaky?fails=1"))
+    await executor.run(case_id)
+    await executor.run(case_id)
+
+    for by in ({"case_id": case_id}, {"task_id": 1}, {"project_id": PROJECT}):
+        day = (await executor.member.get("/runs/trends", params=by)).json()["data"][0]
+        assert (day["total"], day["passed"], day["failed"], day["pass_rate"]) == (2, 1, 1, 50)
+        assert day["duration_ms_p95"] >= day["duration_ms_p50"] >= 0
+    assert (await executor.member.get("/runs/trends")).json()["code"] == "missing_parameter"
+
+
+async def test_a_report_is_exported_as_json_junit_and_html(executor: Executor) -> None:
+    fine, broken = await executor.case(get("/status/200")), await executor.case(get("/status/500?a=<b>&c"))
+    run_id = (await executor.run(fine, broken, task_name="a <task>"))["run_id"]
+
+    files = {
+        kind: await executor.member.get(f"/runs/{run_id}/export", params={"format": kind})
+        for kind in ("json", "junit", "html")
+    }
+
+    assert [case["steps"][0]["status"] for case in orjson.loads(files["json"].content)["cases"]] == ["passed", "failed"]
+    suites = ET.fromstring(files["junit"].content)  # noqa: S314 (made by Rounds)
+    assert [(suite.get("tests"), suite.get("failures")) for suite in suites] == [("1", "0"), ("1", "1")]
+    failure = suites.find("testsuite/testcase/failure")
+    assert failure is not None
+    assert failure.get("message") == "status < 400, found 500"
+    assert "<h1>a &lt;task&gt;</h1>" in files["html"].text
+    assert all("attachment" in file.headers["Content-Disposition"] for file in files.values())
+
+
+async def test_a_run_is_followed_from_a_snapshot_to_its_end(executor: Executor) -> None:
+    executor.target.hold()
+    case_id = await executor.case(get("/status/200"), get("/held"))
+    run_id = await executor.due(case_id)
+    await until(lambda: executor.target.count("/held") == 1)
+    events: list[tuple[str, Any]] = []
+
+    async with executor.member.stream("GET", f"/runs/{run_id}/events") as answer:
+        assert (answer.headers["Content-Type"][:17], answer.headers["X-Accel-Buffering"]) == ("text/event-stream", "no")
+        name = ""
+        async for line in answer.aiter_lines():
+            if line.startswith("event: "):
+                name = line[7:]
+            elif line.startswith("data: "):
+                events.append((name, orjson.loads(line[6:])))
+                if name == "snapshot":
+                    executor.target.release()
+
+    assert events[0][1]["status"] == "running"
+    told = [(name, body.get("path") or body.get("status")) for name, body in events[1:]]
+    assert told == [
+        ("step.completed", "1"),
+        ("step.completed", "2"),
+        ("case.completed", "passed"),
+        ("run.completed", "passed"),
+    ]
+
+
+async def test_a_run_that_is_over_is_told_at_once(executor: Executor) -> None:
+    run_id = (await executor.run(await executor.case(get("/status/200"))))["run_id"]
+
+    answer = await executor.member.get(f"/runs/{run_id}/events")
+
+    names = [line[7:] for line in answer.text.splitlines() if line.startswith("event: ")]
+    assert names == ["snapshot", "run.completed"]
+
+
+async def test_after_retention_totals_stay_and_the_report_says_that_steps_are_purged(executor: Executor) -> None:
+    case_id = await executor.case(get("/status/200"))
+    run_id = (await executor.run(case_id))["run_id"]
+    await executor.rows("DELETE FROM step_result RETURNING 1")
+    await executor.rows("DELETE FROM case_definition RETURNING 1")
+
+    report = await executor.case_report(run_id, case_id)
+
+    assert (report["steps"], report["purged"], report["steps_passed"]) == ([], True, 1)
