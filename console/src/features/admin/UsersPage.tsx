@@ -1,0 +1,146 @@
+import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Button, Input, Popconfirm, Table } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { queryClient } from "~/api/queries";
+import { useSession } from "~/api/session";
+import type { ListedUser, Page as PageOf } from "~/api/types";
+import { Failure } from "~/ui/Failure";
+import { Loaded, Page } from "~/ui/Page";
+import { When } from "~/ui/When";
+import { UserDialog } from "./UserDialog";
+
+/** Users: create, edit, disable, reset the password, assign projects. */
+export function UsersPage() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const me = useSession()?.user;
+  const search = useSearch({ strict: false }) as { q?: string; page?: string };
+  const [editing, setEditing] = useState<ListedUser | "new" | null>(null);
+  const page = Number(search.page ?? 1);
+  const query = { search: search.q, page, page_size: 20 };
+  const listed = useQuery({
+    queryKey: ["users", query],
+    queryFn: () => call<PageOf<ListedUser>>("GET", "/user/user-view", { query }),
+    placeholderData: keepPreviousData,
+  });
+  const refresh = () =>
+    Promise.all([
+      queryClient.invalidateQueries({ queryKey: ["users"] }),
+      queryClient.invalidateQueries({ queryKey: ["people"] }),
+    ]);
+  const change = useMutation({
+    mutationFn: (body: object) => call("PATCH", "/user/user-view", { body }),
+    onSettled: refresh,
+  });
+  const remove = useMutation({
+    mutationFn: (id: number) => call("DELETE", "/user/user-view", { query: { id } }),
+    onSettled: refresh,
+  });
+  const error = change.error ?? remove.error;
+  return (
+    <Page
+      title={t("nav.users")}
+      actions={
+        <Button type="primary" onClick={() => setEditing("new")}>
+          {t("users.new")}
+        </Button>
+      }
+    >
+      {error && <Failure error={error} />}
+      <div className="panel">
+        <div className="filters">
+          <Input.Search
+            allowClear
+            style={{ width: 260 }}
+            placeholder={t("users.search")}
+            aria-label={t("users.search")}
+            defaultValue={search.q}
+            onSearch={(q) => void navigate({ to: ".", search: { q: q || undefined } as never })}
+          />
+        </div>
+        <Loaded query={listed}>
+          {(found) => (
+            <Table<ListedUser>
+              rowKey="id"
+              size="small"
+              dataSource={found.data}
+              scroll={{ x: "max-content" }}
+              pagination={{
+                current: page,
+                pageSize: 20,
+                total: found.total,
+                showSizeChanger: false,
+                hideOnSinglePage: true,
+                onChange: (next) => void navigate({ to: ".", search: { ...search, page: String(next) } as never }),
+              }}
+              columns={[
+                { title: t("login.username"), dataIndex: "username" },
+                { title: t("users.realName"), dataIndex: "real_name" },
+                { title: t("users.email"), dataIndex: "email" },
+                {
+                  title: t("users.state"),
+                  render: (_, one) =>
+                    [
+                      one.is_active ? t("users.active") : t("users.inactive"),
+                      one.is_superuser && t("users.superuser"),
+                      one.must_change_password && t("users.mustChange"),
+                    ]
+                      .filter(Boolean)
+                      .join(" · "),
+                },
+                {
+                  title: t("nav.projects"),
+                  render: (_, one) => one.projects?.map((project) => project.name).join(", "),
+                },
+                { title: t("users.lastLogin"), render: (_, one) => <When at={one.last_login_utc} /> },
+                {
+                  title: <span className="sr-only">{t("common.actions")}</span>,
+                  render: (_, one) => (
+                    <span className="actions">
+                      <Button size="small" onClick={() => setEditing(one)}>
+                        {t("action.edit")}
+                      </Button>
+                      {one.id !== me?.id && (
+                        <>
+                          <Button size="small" onClick={() => change.mutate({ id: one.id, is_active: !one.is_active })}>
+                            {one.is_active ? t("users.disable") : t("users.enable")}
+                          </Button>
+                          <Popconfirm
+                            title={t("users.resetSure", { name: one.username })}
+                            onConfirm={() => change.mutate({ id: one.id, password: null })}
+                          >
+                            <Button size="small">{t("users.reset")}</Button>
+                          </Popconfirm>
+                          <Popconfirm
+                            title={t("users.deleteSure", { name: one.username })}
+                            onConfirm={() => remove.mutate(one.id)}
+                          >
+                            <Button size="small" danger>
+                              {t("action.delete")}
+                            </Button>
+                          </Popconfirm>
+                        </>
+                      )}
+                    </span>
+                  ),
+                },
+              ]}
+            />
+          )}
+        </Loaded>
+      </div>
+      {editing && (
+        <UserDialog
+          user={editing === "new" ? null : editing}
+          onClose={() => {
+            setEditing(null);
+            void refresh();
+          }}
+        />
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,69 @@
+import { useQuery } from "@tanstack/react-query";
+import { Alert, Button, Form, Input } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { platform } from "~/api/queries";
+import { type Language, setLanguage } from "~/i18n";
+import { Failure } from "~/ui/Failure";
+import { LanguageSwitch } from "./LanguageSwitch";
+import { logIn, safeNext } from "./session";
+import "./auth.css";
+
+/** Log-in; then back to where the reader was going. */
+export function LoginPage() {
+  const { t } = useTranslation();
+  const about = useQuery(platform);
+  const [error, setError] = useState<unknown>(null);
+  const [busy, setBusy] = useState(false);
+  const next = new URLSearchParams(location.search).get("next");
+  const submit = async ({ username, password }: { username: string; password: string }) => {
+    setBusy(true);
+    try {
+      await logIn(username.trim(), password);
+      location.assign(safeNext(next));
+    } catch (refusal) {
+      setError(refusal);
+      setBusy(false);
+    }
+  };
+  return (
+    <main className="auth">
+      <div className="auth-card">
+        <div className="auth-head">
+          <h1>
+            <img src="/console/icon.svg" alt="" width={28} height={28} /> Rounds
+          </h1>
+          <LanguageSwitch onChange={(language: Language) => setLanguage(language)} />
+        </div>
+        <Form
+          layout="vertical"
+          requiredMark={false}
+          onFinish={submit}
+          initialValues={{ username: about.data?.first_run ? "admin" : "" }}
+          key={String(about.data?.first_run)}
+        >
+          {about.data?.first_run && <Alert type="info" showIcon title={t("login.firstRun")} className="gap" />}
+          {error !== null && (
+            <div className="gap">
+              <Failure error={error} />
+            </div>
+          )}
+          <Form.Item name="username" label={t("login.username")} rules={[{ required: true }]}>
+            <Input autoComplete="username" autoFocus size="large" />
+          </Form.Item>
+          <Form.Item name="password" label={t("login.password")} rules={[{ required: true }]}>
+            <Input.Password visibilityToggle={false} autoComplete="current-password" size="large" />
+          </Form.Item>
+          <Button type="primary" htmlType="submit" size="large" block loading={busy}>
+            {t("login.submit")}
+          </Button>
+        </Form>
+        {about.data && (
+          <p className="faint small">
+            Rounds {about.data.version} · {about.data.timezone}
+          </p>
+        )}
+      </div>
+    </main>
+  );
+}

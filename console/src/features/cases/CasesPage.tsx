@@ -1,0 +1,198 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { App, Button, Input, Popconfirm, Table } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { queryClient } from "~/api/queries";
+import type { CaseItem, LastResult, Page as PageOf } from "~/api/types";
+import { ProjectHead, useProject } from "~/features/projects/ProjectHead";
+import { RunButton } from "~/features/runs/RunButton";
+import { percent } from "~/lib/time";
+import { Empty } from "~/ui/Empty";
+import { Failure } from "~/ui/Failure";
+import { Loaded, Page } from "~/ui/Page";
+import { Status } from "~/ui/Status";
+import { When } from "~/ui/When";
+import { ModuleTree } from "./ModuleTree";
+
+type Search = Record<string, string | undefined>;
+
+/** The cases of a project: modules at the left, the table with last results at the right. */
+export function CasesPage() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const { message } = App.useApp();
+  const pid = Number(useParams({ strict: false }).pid);
+  const search = useSearch({ strict: false }) as Search;
+  const project = useProject(pid).data;
+  const [chosen, setChosen] = useState<number[]>([]);
+  const page = Number(search.page ?? 1);
+  const query = {
+    project_id: pid,
+    module_id: search.module,
+    recursive: search.module ? true : undefined,
+    search: search.q,
+    tag: search.tag,
+    sort: search.sort ?? "-updated_at",
+    page,
+    page_size: 20,
+  };
+  const cases = useQuery({
+    queryKey: ["cases", query],
+    queryFn: () => call<PageOf<CaseItem>>("GET", "/catalog/cases", { query }),
+  });
+  const ids = (cases.data?.data ?? []).map((one) => one.id).join(",");
+  const last = useQuery({
+    queryKey: ["last", ids],
+    queryFn: () => call<{ data: LastResult[] }>("GET", "/runs/last", { query: { case_ids: ids } }),
+    enabled: ids !== "",
+    refetchInterval: 15_000,
+  });
+  const results = new Map<number, LastResult>();
+  for (const one of last.data?.data ?? []) if (!results.has(one.case_id)) results.set(one.case_id, one);
+  const remove = useMutation({
+    mutationFn: () => call("POST", "/catalog/cases:bulk", { body: { ids: chosen, action: "delete" } }),
+    onSuccess: async () => {
+      setChosen([]);
+      await Promise.all([
+        queryClient.invalidateQueries({ queryKey: ["cases"] }),
+        queryClient.invalidateQueries({ queryKey: ["modules"] }),
+      ]);
+      void message.success(t("cases.deleted"));
+    },
+  });
+  const go = (change: Search) => {
+    setChosen([]);
+    void navigate({ to: ".", search: { ...search, page: undefined, ready: undefined, ...change } as never });
+  };
+  const write = project?.can_write ?? false;
+  const newCase = (
+    <Link to={`/p/${pid}/cases/new` as "/"} search={{ module: search.module } as never}>
+      <Button type="primary">{t("cases.new")}</Button>
+    </Link>
+  );
+  return (
+    <Page title={project?.name ?? t("nav.cases")} actions={write && newCase}>
+      <ProjectHead pid={pid} />
+      <div className="split">
+        <ModuleTree
+          pid={pid}
+          selected={search.module ?? null}
+          onSelect={(module) => go({ module: module ?? undefined })}
+          write={write}
+        />
+        <div className="panel">
+          <div className="filters">
+            <Input.Search
+              allowClear
+              style={{ width: 260 }}
+              placeholder={t("cases.search")}
+              aria-label={t("cases.search")}
+              defaultValue={search.q}
+              onSearch={(q) => go({ q: q || undefined })}
+            />
+            {search.tag && <Button onClick={() => go({ tag: undefined })}>{search.tag} ✕</Button>}
+            <span className="spring" />
+            {chosen.length > 0 && write && (
+              <>
+                <span className="num">{t("cases.chosen", { count: chosen.length })}</span>
+                <RunButton pid={pid} caseIds={chosen} />
+                <Link to="/tasks/new" search={{ cases: chosen.join(",") } as never}>
+                  <Button>{t("cases.schedule")}</Button>
+                </Link>
+                <Popconfirm title={t("cases.deleteSure", { count: chosen.length })} onConfirm={() => remove.mutate()}>
+                  <Button danger>{t("action.delete")}</Button>
+                </Popconfirm>
+              </>
+            )}
+            {search.ready && chosen.length === 0 && write && (
+              <>
+                <span>{t("cases.sampleReady")}</span>
+                <RunButton pid={pid} caseIds={(cases.data?.data ?? []).map((one) => one.id)} primary />
+              </>
+            )}
+          </div>
+          {remove.error && <Failure error={remove.error} />}
+          <Loaded query={cases}>
+            {(found) =>
+              found.total === 0 ? (
+                <Empty text={search.q || search.tag || search.module ? t("cases.noneFound") : t("cases.none")}>
+                  {search.q || search.tag ? (
+                    <Button onClick={() => go({ q: undefined, tag: undefined })}>{t("action.clearFilters")}</Button>
+                  ) : (
+                    write && newCase
+                  )}
+                </Empty>
+              ) : (
+                <Table<CaseItem>
+                  rowKey="id"
+                  size="small"
+                  dataSource={found.data}
+                  loading={cases.isPlaceholderData}
+                  scroll={{ x: "max-content" }}
+                  rowSelection={
+                    write
+                      ? {
+                          selectedRowKeys: chosen,
+                          onChange: (keys) => setChosen(keys as number[]),
+                          getCheckboxProps: (one) => ({ "aria-label": one.name }) as object,
+                        }
+                      : undefined
+                  }
+                  pagination={{
+                    current: page,
+                    pageSize: 20,
+                    total: found.total,
+                    showSizeChanger: false,
+                    hideOnSinglePage: true,
+                    onChange: (next) => go({ page: String(next) }),
+                  }}
+                  columns={[
+                    {
+                      title: t("cases.name"),
+                      render: (_, one) => <Link to={`/p/${pid}/cases/${one.id}` as "/"}>{one.name}</Link>,
+                    },
+                    {
+                      title: t("cases.tags"),
+                      render: (_, one) =>
+                        one.tags.map((tag) => (
+                          <button key={tag} type="button" className="link" onClick={() => go({ tag })}>
+                            {tag}
+                          </button>
+                        )),
+                    },
+                    { title: t("cases.steps"), dataIndex: "step_count", className: "num" },
+                    {
+                      title: t("cases.last"),
+                      render: (_, one) => {
+                        const result = results.get(one.id);
+                        return result ? (
+                          <Link to={`/runs/${result.run_id}/cases/${one.id}` as "/"} className="actions nowrap">
+                            <Status status={result.status} /> <span className="num">{percent(result.pass_rate)}</span>
+                          </Link>
+                        ) : (
+                          <span className="faint">{t("cases.neverRun")}</span>
+                        );
+                      },
+                    },
+                    { title: t("cases.lastAt"), render: (_, one) => <When at={results.get(one.id)?.finished_at} /> },
+                    { title: t("common.updatedBy"), render: (_, one) => one.updated_by.username },
+                    ...(write
+                      ? [
+                          {
+                            title: <span className="sr-only">{t("common.actions")}</span>,
+                            render: (_: unknown, one: CaseItem) => <RunButton pid={pid} caseIds={[one.id]} small />,
+                          },
+                        ]
+                      : []),
+                  ]}
+                />
+              )
+            }
+          </Loaded>
+        </div>
+      </div>
+    </Page>
+  );
+}

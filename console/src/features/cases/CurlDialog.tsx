@@ -1,0 +1,110 @@
+import { useMutation } from "@tanstack/react-query";
+import { Button, Checkbox, Input, Modal } from "antd";
+import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { queryClient } from "~/api/queries";
+import type { Environment, Step } from "~/api/types";
+import { Failure } from "~/ui/Failure";
+import { Mono } from "~/ui/Mono";
+
+interface Converted {
+  steps: Step[];
+  notes: (string | { note?: string; msg?: string; text?: string })[];
+  secrets_found: { name: string; value?: string; pointer?: string }[];
+}
+
+interface Props {
+  pid: number;
+  initial: string;
+  environment?: Environment;
+  onInsert: (steps: Step[]) => void;
+  onClose: () => void;
+}
+
+/** cURL commands to steps: paste, look at what they become, insert. */
+export function CurlDialog({ pid, initial, environment, onInsert, onClose }: Props) {
+  const { t } = useTranslation();
+  const [text, setText] = useState(initial);
+  const [keep, setKeep] = useState(true);
+  const convert = useMutation({
+    mutationFn: (curl: string) =>
+      call<Converted>("POST", `/catalog/projects/${pid}/convert`, { body: { format: "curl", text: curl } }),
+  });
+  const store = useMutation({
+    mutationFn: async (found: Converted) => {
+      const secrets = found.secrets_found.filter((one) => one.value);
+      if (keep && environment && secrets.length) {
+        const { name, base_urls, headers, variables, is_default, verify_tls, proxy } = environment;
+        await call("PUT", `/catalog/environments/${environment.id}`, {
+          body: {
+            name,
+            base_urls,
+            headers,
+            variables,
+            is_default,
+            verify_tls,
+            proxy,
+            secrets: Object.fromEntries(secrets.map((one) => [one.name, one.value])),
+          },
+        });
+        await queryClient.invalidateQueries({ queryKey: ["environments", pid] });
+      }
+      return found.steps;
+    },
+    onSuccess: onInsert,
+  });
+  useEffect(() => {
+    if (!/^\s*curl/i.test(text)) return;
+    const timer = setTimeout(() => convert.mutate(text), 300);
+    return () => clearTimeout(timer);
+  }, [text]);
+  const found = convert.data;
+  const error = convert.error ?? store.error;
+  return (
+    <Modal open title={t("curl.paste")} onCancel={onClose} width={720} footer={null}>
+      <div className="stack">
+        <Input.TextArea
+          className="mono"
+          aria-label="cURL"
+          autoFocus
+          autoSize={{ minRows: 4, maxRows: 12 }}
+          placeholder={"curl -X POST https://…"}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
+        {error && <Failure error={error} />}
+        {found && (
+          <>
+            {found.steps.map((step, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: steps have no identity yet
+              <div key={index}>
+                <strong>{step.request?.method ?? "GET"}</strong> <Mono text={step.request?.url ?? step.type} />
+              </div>
+            ))}
+            {found.notes.length > 0 && (
+              <ul>
+                {found.notes.map((note) => {
+                  const words =
+                    typeof note === "string" ? note : (note.msg ?? note.note ?? note.text ?? JSON.stringify(note));
+                  return <li key={words}>{words}</li>;
+                })}
+              </ul>
+            )}
+            {found.secrets_found.length > 0 && (
+              <Checkbox checked={keep} disabled={!environment} onChange={(event) => setKeep(event.target.checked)}>
+                {t("curl.keepSecrets", {
+                  names: found.secrets_found.map((one) => one.name).join(", "),
+                  environment: environment?.name ?? "–",
+                })}
+              </Checkbox>
+            )}
+            <Button type="primary" loading={store.isPending} onClick={() => store.mutate(found)}>
+              {t("curl.insert", { count: found.steps.length })}
+            </Button>
+          </>
+        )}
+      </div>
+    </Modal>
+  );
+}

@@ -1,0 +1,101 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Button, Popconfirm } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { queryClient } from "~/api/queries";
+import type { CaseRead, Document, Page } from "~/api/types";
+import { writeJson } from "~/lib/json";
+import { Diff } from "~/ui/Code";
+import { Failure } from "~/ui/Failure";
+import { Loaded } from "~/ui/Page";
+import { When } from "~/ui/When";
+
+interface Revision {
+  revision: number;
+  name: string;
+  created_at: string;
+  created_by: { id: number; username: string | null };
+}
+
+/** Every saved state of a case; each can be compared with the present one, and restored. */
+export function RevisionsTab({
+  saved,
+  write,
+  onRestored,
+}: {
+  saved: CaseRead;
+  write: boolean;
+  onRestored: (stored: CaseRead) => void;
+}) {
+  const { t } = useTranslation();
+  const [chosen, setChosen] = useState<number | null>(null);
+  const listed = useQuery({
+    queryKey: ["revisions", saved.id, saved.revision],
+    queryFn: () => call<Page<Revision>>("GET", `/catalog/cases/${saved.id}/revisions`, { query: { page_size: 50 } }),
+  });
+  const one = useQuery({
+    queryKey: ["revision", saved.id, chosen],
+    queryFn: () => call<{ document: Document }>("GET", `/catalog/cases/${saved.id}/revisions/${chosen}`),
+    enabled: chosen !== null,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const restore = useMutation({
+    mutationFn: (revision: number) =>
+      call<CaseRead>("POST", `/catalog/cases/${saved.id}/revisions/${revision}/restore`),
+    onSuccess: async (stored) => {
+      queryClient.setQueryData(["case", String(stored.id)], stored);
+      setChosen(null);
+      onRestored(stored);
+    },
+  });
+  return (
+    <div className="stack">
+      {restore.error && <Failure error={restore.error} />}
+      <Loaded query={listed}>
+        {(page) => (
+          <table className="grid">
+            <tbody>
+              {page.data.map((entry) => (
+                <tr key={entry.revision}>
+                  <td className="num">{entry.revision}</td>
+                  <td>
+                    <When at={entry.created_at} />
+                  </td>
+                  <td>{entry.created_by?.username}</td>
+                  <td>
+                    {entry.revision !== saved.revision && (
+                      <span className="actions">
+                        <Button size="small" onClick={() => setChosen(entry.revision)}>
+                          {t("cases.compare")}
+                        </Button>
+                        {write && (
+                          <Popconfirm
+                            title={t("cases.restoreSure", { number: entry.revision })}
+                            onConfirm={() => restore.mutate(entry.revision)}
+                          >
+                            <Button size="small">{t("cases.restore")}</Button>
+                          </Popconfirm>
+                        )}
+                      </span>
+                    )}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </Loaded>
+      {chosen !== null && (
+        <Loaded query={one}>
+          {({ document }) => (
+            <>
+              <h3>{t("cases.compared", { from: chosen, to: saved.revision })}</h3>
+              <Diff label={t("cases.compare")} before={writeJson(document, 2)} after={writeJson(saved.document, 2)} />
+            </>
+          )}
+        </Loaded>
+      )}
+    </div>
+  );
+}

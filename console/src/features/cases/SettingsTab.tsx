@@ -1,0 +1,78 @@
+import { InputNumber, Select } from "antd";
+import { useTranslation } from "react-i18next";
+import type { Document } from "~/api/types";
+import { JsonValue } from "~/features/steps/BodyEditor";
+import type { Json } from "~/lib/json";
+
+/** What a case has beside its steps: variables, data rows, options. */
+export function SettingsTab({
+  document,
+  setDocument,
+}: {
+  document: Document;
+  setDocument?: (document: Document) => void;
+}) {
+  const { t } = useTranslation();
+  const options = document.options ?? {};
+  const put = (change: Record<string, Json | undefined>) => {
+    const next = Object.fromEntries(
+      Object.entries({ ...options, ...change }).filter(([, value]) => value !== undefined),
+    ) as Record<string, Json>;
+    setDocument?.({ ...document, options: Object.keys(next).length ? next : undefined });
+  };
+  return (
+    <div className="stack">
+      <div className="filters">
+        <InputNumber
+          prefix={t("steps.timeout")}
+          suffix="ms"
+          min={1}
+          max={21_600_000}
+          placeholder="600000"
+          style={{ width: 240 }}
+          readOnly={!setDocument}
+          value={options.timeout_ms as number | undefined}
+          onChange={(value) => put({ timeout_ms: value ?? undefined })}
+        />
+        <Select
+          aria-label={t("cases.failedStop")}
+          style={{ minWidth: 260 }}
+          disabled={!setDocument}
+          value={options.failed_stop === undefined ? "task" : options.failed_stop ? "yes" : "no"}
+          options={[
+            { value: "task", label: t("cases.failedStopTask") },
+            { value: "yes", label: t("cases.failedStop") },
+            { value: "no", label: t("cases.failedGoOn") },
+          ]}
+          onChange={(choice) => put({ failed_stop: choice === "task" ? undefined : choice === "yes" })}
+        />
+      </div>
+      <div className="halves">
+        <section>
+          <h3>{t("cases.variables")}</h3>
+          <JsonValue
+            label={t("cases.variables")}
+            value={document.variables ?? {}}
+            onChange={
+              setDocument &&
+              ((variables: Record<string, Json>) =>
+                setDocument({ ...document, variables: Object.keys(variables).length ? variables : undefined }))
+            }
+          />
+        </section>
+        <section>
+          <h3>{t("cases.data")}</h3>
+          <JsonValue
+            label={t("cases.data")}
+            value={document.data ?? []}
+            onChange={
+              setDocument &&
+              ((data: Record<string, Json>[]) => setDocument({ ...document, data: data.length ? data : undefined }))
+            }
+          />
+          <p className="faint small">{t("cases.dataHint")}</p>
+        </section>
+      </div>
+    </div>
+  );
+}

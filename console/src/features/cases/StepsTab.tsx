@@ -1,0 +1,244 @@
+import { App, Button, Dropdown } from "antd";
+import { useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { Assert, Capture, Document, Environment, Step, StepResult } from "~/api/types";
+import { ResponseView } from "~/features/steps/ResponseView";
+import { StepEditor } from "~/features/steps/StepEditor";
+import { insertAfter, moveStep, numberOf, removeStep, replaceStep, resultAt, stepAt } from "~/features/steps/tree";
+import { sameJson } from "~/lib/json";
+import { duration } from "~/lib/time";
+import { Failure } from "~/ui/Failure";
+import { Status } from "~/ui/Status";
+import { TreeList, type TreeNode } from "~/ui/TreeList";
+import { CurlDialog } from "./CurlDialog";
+import { useJudged } from "./useJudged";
+import type { Trial } from "./useTry";
+import "./editor.css";
+
+interface Props {
+  pid: number;
+  document: Document;
+  setDocument: (document: Document) => void;
+  place: string | null;
+  setPlace: (place: string | null) => void;
+  trial: Trial;
+  write: boolean;
+  environment?: Environment;
+}
+
+const NEW: Record<string, Step> = {
+  request: {
+    type: "request",
+    request: { method: "GET", url: "{{base_url}}/" },
+    asserts: [{ query: { type: "status" }, predicate: "==", value: 200 }],
+  },
+  wait: { type: "wait", duration_ms: 1000 },
+  set: { type: "set", variables: { name: "" } },
+  group: { type: "group", name: "group", steps: [{ type: "wait", duration_ms: 0 }] },
+  call: { type: "call", case_id: 1 },
+  sql: { type: "sql", connection: "default", statement: "SELECT 1" },
+};
+
+/** The steps at the left, one of them open at the right with its last answer beneath. */
+export function StepsTab({ pid, document, setDocument, place, setPlace, trial, write, environment }: Props) {
+  const { t } = useTranslation();
+  const { message } = App.useApp();
+  const [curl, setCurl] = useState<string | null>(null);
+  const results = trial.report?.steps ?? [];
+  const step = stepAt(document, place);
+  const result = place ? resultAt(results, document, place) : undefined;
+  const stale = Boolean(
+    result && trial.tried && place && !sameJson(stepAt(trial.tried, place)?.request, step?.request),
+  );
+  const judged = useJudged(trial.report, result, stale ? undefined : step);
+  const shown = judged ?? result;
+  const nodes = useMemo(() => nodesOf(document, results, t), [document, results, t]);
+
+  const change = (next: Step) => place && setDocument(replaceStep(document, place, next));
+  const add = (steps: Step[]) => {
+    const done = insertAfter(document, place, steps);
+    setDocument(done.document);
+    setPlace(done.place);
+  };
+  const move = (from: string, parent: string | null, before: string | null) => {
+    const list = parent === null ? "steps" : parent === "teardown" ? "teardown" : `${parent}.steps`;
+    const done = moveStep(document, from, list, before === "teardown" ? null : before);
+    if (!done) return;
+    setDocument(done.document);
+    setPlace(done.place);
+  };
+  const undoable = (text: string, next: Step) => {
+    const before = document;
+    change(next);
+    const key = String(Date.now());
+    void message.success({
+      key,
+      duration: 6,
+      content: (
+        <>
+          {text}{" "}
+          <Button
+            size="small"
+            onClick={() => {
+              setDocument(before);
+              message.destroy(key);
+            }}
+          >
+            {t("action.undo")}
+          </Button>
+        </>
+      ),
+    });
+  };
+  const onAssert = (assert: Assert) =>
+    step && undoable(t("pick.assertAdded"), { ...step, asserts: [...(step.asserts ?? []), assert] });
+  const onCapture = (capture: Capture) =>
+    step &&
+    undoable(t("pick.captureAdded", { name: capture.name }), {
+      ...step,
+      captures: [...(step.captures ?? []), capture],
+    });
+  const kinds = Object.keys(NEW).map((key) => ({ key, label: t(`steps.type.${key}` as "steps.type.wait") }));
+  return (
+    <div className="split editor">
+      <div>
+        <TreeList
+          label={t("cases.steps")}
+          nodes={nodes}
+          selected={place}
+          open
+          onSelect={setPlace}
+          onMove={write ? move : undefined}
+          isFolder={(id) => id === "teardown" || stepAt(document, id)?.type === "group"}
+        />
+        {write && (
+          <div className="actions" style={{ marginTop: 8 }}>
+            <Dropdown
+              trigger={["click"]}
+              menu={{
+                items: [
+                  ...kinds,
+                  { type: "divider" },
+                  { key: "curl", label: t("curl.paste") },
+                  { key: "teardown", label: t("steps.addTeardown") },
+                ],
+                onClick: ({ key }) => {
+                  if (key === "curl") setCurl("");
+                  else if (key === "teardown") {
+                    setDocument({ ...document, teardown: [...(document.teardown ?? []), NEW.request as Step] });
+                    setPlace(`teardown.${document.teardown?.length ?? 0}`);
+                  } else add([structuredClone(NEW[key] as Step)]);
+                },
+              }}
+            >
+              <Button>+ {t("steps.step")}</Button>
+            </Dropdown>
+            {step && place && (
+              <>
+                <Button onClick={() => add([structuredClone(step)])}>{t("action.copy")}</Button>
+                <Button
+                  danger
+                  onClick={() => {
+                    setDocument(removeStep(document, place));
+                    setPlace(null);
+                  }}
+                >
+                  {t("action.delete")}
+                </Button>
+              </>
+            )}
+          </div>
+        )}
+        {write && <p className="faint small">{t("steps.keys")}</p>}
+      </div>
+      <div className="stack">
+        {step && place ? (
+          <StepEditor
+            key={place}
+            step={step}
+            onChange={change}
+            result={stale ? undefined : shown}
+            readOnly={!write}
+            onCurl={setCurl}
+          />
+        ) : (
+          <p className="faint">{t("steps.choose")}</p>
+        )}
+        {shown && (
+          <section className={`answer${stale ? " stale" : ""}`} aria-label={t("report.answer")}>
+            <div className="actions" style={{ marginBottom: 8 }}>
+              <h3 style={{ margin: 0 }}>{t("report.answer")}</h3>
+              <Status status={shown.status} />
+              {stale && <span className="faint small">{t("steps.stale")}</span>}
+            </div>
+            {shown.error && <Failure error={new Error(`${shown.failure_class ?? ""} ${shown.error}`)} />}
+            <ResponseView
+              key={`${trial.report?.run_id} ${shown.seq}`}
+              result={shown}
+              onAssert={write ? onAssert : undefined}
+              onCapture={write ? onCapture : undefined}
+            />
+          </section>
+        )}
+      </div>
+      {curl !== null && (
+        <CurlDialog
+          pid={pid}
+          initial={curl}
+          environment={environment}
+          onClose={() => setCurl(null)}
+          onInsert={(steps) => {
+            setCurl(null);
+            add(steps);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function nodesOf(document: Document, results: StepResult[], t: ReturnType<typeof useTranslation>["t"]): TreeNode[] {
+  const make = (steps: Step[], list: string): TreeNode[] =>
+    steps.map((step, index) => {
+      const id = `${list}.${index}`;
+      const result = resultAt(results, document, id);
+      const name =
+        step.name ||
+        (step.type === "request"
+          ? `${step.request?.method ?? "GET"} ${step.request?.url ?? ""}`
+          : t(`steps.type.${step.type}` as "steps.type.wait"));
+      return {
+        id,
+        text: `${numberOf(id)} ${name}`,
+        label: (
+          <span className={step.enabled === false ? "faint struck" : undefined}>
+            <span className="faint num">{numberOf(id)}</span> {name}
+          </span>
+        ),
+        extra: result ? (
+          <span className="actions nowrap" style={{ gap: 4 }}>
+            <span className="faint small num">{duration(result.duration_ms)}</span>
+            <Status status={result.status} iconOnly />
+          </span>
+        ) : step.enabled === false ? (
+          <Status status="disabled" iconOnly />
+        ) : step.asserts?.length ? (
+          <span className="faint small num" title={t("steps.asserts")}>
+            ✓{step.asserts.length}
+          </span>
+        ) : null,
+        children: step.steps ? make(step.steps, `${id}.steps`) : undefined,
+      };
+    });
+  const teardown = document.teardown?.length
+    ? [
+        {
+          id: "teardown",
+          text: t("steps.teardown"),
+          label: <em>{t("steps.teardown")}</em>,
+          children: make(document.teardown, "teardown"),
+        },
+      ]
+    : [];
+  return [...make(document.steps, "steps"), ...teardown];
+}

@@ -1,0 +1,182 @@
+import { useMutation } from "@tanstack/react-query";
+import { Button, Checkbox, Input } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import type { Environment } from "~/api/types";
+import { readValue } from "~/features/steps/ValueInput";
+import { type Json, writeJson } from "~/lib/json";
+import { Failure } from "~/ui/Failure";
+import { KeyValue } from "~/ui/KeyValue";
+import { When } from "~/ui/When";
+
+type Pair = [string, string];
+
+interface Props {
+  pid: number;
+  environment: Environment | null;
+  write: boolean;
+  onSaved: () => void;
+}
+
+const shown = (value: Json) => (typeof value === "string" ? value : writeJson(value));
+
+/** An environment as a form. Secrets can be set and deleted, never read. */
+export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
+  const { t } = useTranslation();
+  const [name, setName] = useState(environment?.name ?? "");
+  const [urls, setUrls] = useState<Pair[]>(Object.entries(environment?.base_urls ?? { default: "https://" }));
+  const [headers, setHeaders] = useState<Pair[]>(Object.entries(environment?.headers ?? {}));
+  const [variables, setVariables] = useState<Pair[]>(
+    Object.entries(environment?.variables ?? {}).map(([key, value]) => [key, shown(value)]),
+  );
+  const [secrets, setSecrets] = useState<Pair[]>([]);
+  const [gone, setGone] = useState<string[]>([]);
+  const [isDefault, setDefault] = useState(environment?.is_default ?? false);
+  const [verify, setVerify] = useState(environment?.verify_tls ?? true);
+  const [proxy, setProxy] = useState(environment?.proxy ?? "");
+  const save = useMutation({
+    mutationFn: () => {
+      const body = {
+        name,
+        base_urls: Object.fromEntries(urls.filter(([key]) => key)),
+        headers: Object.fromEntries(headers.filter(([key]) => key)),
+        variables: Object.fromEntries(
+          variables
+            .filter(([key]) => key)
+            .map(([key, text]): [string, Json] => [
+              key,
+              /^([[{"]|-?\d+(\.\d+)?$|true$|false$|null$)/.test(text) ? readValue(text) : text,
+            ]),
+        ),
+        secrets: {
+          ...Object.fromEntries(secrets.filter(([key, value]) => key && value)),
+          ...Object.fromEntries(gone.map((key) => [key, null])),
+        },
+        is_default: isDefault,
+        verify_tls: verify,
+        proxy: proxy || null,
+      };
+      return environment
+        ? call("PUT", `/catalog/environments/${environment.id}`, {
+            body,
+            headers: { "If-Match": String(environment.revision) },
+          })
+        : call("POST", `/catalog/projects/${pid}/environments`, { body });
+    },
+    onSuccess: onSaved,
+  });
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        save.mutate();
+      }}
+    >
+      {save.error && <Failure error={save.error} />}
+      <label>
+        {t("environments.name")}
+        <Input
+          value={name}
+          readOnly={!write}
+          maxLength={100}
+          required
+          onChange={(event) => setName(event.target.value)}
+        />
+      </label>
+      <section>
+        <h3>{t("environments.baseUrls")}</h3>
+        <p className="faint small">
+          {t("environments.baseUrlsHint", { one: "{{base_url}}", other: "{{base_urls.pay}}" })}
+        </p>
+        <KeyValue label={t("environments.baseUrls")} pairs={urls} onChange={setUrls} readOnly={!write} />
+      </section>
+      <section>
+        <h3>{t("environments.variables")}</h3>
+        <KeyValue
+          label={t("environments.variables")}
+          separator="="
+          pairs={variables}
+          onChange={setVariables}
+          readOnly={!write}
+        />
+      </section>
+      <section>
+        <h3>{t("environments.secrets")}</h3>
+        {environment && environment.secrets.length > 0 && (
+          <table className="grid">
+            <tbody>
+              {environment.secrets.map((one) => (
+                <tr key={one.name}>
+                  <td>
+                    <code className="mono">{one.name}</code>
+                  </td>
+                  <td className="faint">
+                    {gone.includes(one.name) ? (
+                      t("environments.willBeDeleted")
+                    ) : (
+                      <>
+                        {t("environments.isSet")} · <When at={one.updated_at} />
+                      </>
+                    )}
+                  </td>
+                  <td>
+                    {write && (
+                      <Button
+                        size="small"
+                        onClick={() =>
+                          setGone(
+                            gone.includes(one.name) ? gone.filter((key) => key !== one.name) : [...gone, one.name],
+                          )
+                        }
+                      >
+                        {gone.includes(one.name) ? t("action.undo") : t("action.delete")}
+                      </Button>
+                    )}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+        {write && (
+          <>
+            <p className="faint small">{t("environments.secretsHint")}</p>
+            <KeyValue label={t("environments.secrets")} separator="=" pairs={secrets} onChange={setSecrets} />
+          </>
+        )}
+      </section>
+      <section>
+        <h3>{t("steps.headers")}</h3>
+        <KeyValue label={t("steps.headers")} pairs={headers} onChange={setHeaders} readOnly={!write} />
+      </section>
+      <label>
+        {t("environments.proxy")}
+        <Input
+          value={proxy}
+          readOnly={!write}
+          placeholder="http://proxy:8080"
+          onChange={(event) => setProxy(event.target.value)}
+        />
+      </label>
+      <div className="actions">
+        <Checkbox checked={verify} disabled={!write} onChange={(event) => setVerify(event.target.checked)}>
+          {t("environments.verifyTls")}
+        </Checkbox>
+        <Checkbox
+          checked={isDefault}
+          disabled={!write || environment?.is_default}
+          onChange={(event) => setDefault(event.target.checked)}
+        >
+          {t("environments.default")}
+        </Checkbox>
+      </div>
+      {write && (
+        <Button type="primary" htmlType="submit" loading={save.isPending} style={{ alignSelf: "start" }}>
+          {t("action.save")}
+        </Button>
+      )}
+    </form>
+  );
+}

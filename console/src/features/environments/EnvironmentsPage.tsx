@@ -1,0 +1,111 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
+import { Button, Drawer, Popconfirm, Table } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { environments, queryClient } from "~/api/queries";
+import type { Environment } from "~/api/types";
+import { ProjectHead, useProject } from "~/features/projects/ProjectHead";
+import { Empty } from "~/ui/Empty";
+import { Failure } from "~/ui/Failure";
+import { Loaded, Page } from "~/ui/Page";
+import { When } from "~/ui/When";
+import { EnvironmentForm } from "./EnvironmentForm";
+
+/** The environments of a project: addresses, headers, variables, secrets. */
+export function EnvironmentsPage() {
+  const { t } = useTranslation();
+  const pid = Number(useParams({ strict: false }).pid);
+  const project = useProject(pid).data;
+  const listed = useQuery(environments(pid));
+  const [editing, setEditing] = useState<Environment | "new" | null>(null);
+  const write = project?.can_write ?? false;
+  const refresh = () => queryClient.invalidateQueries({ queryKey: ["environments", pid] });
+  const remove = useMutation({
+    mutationFn: (id: number) => call("DELETE", `/catalog/environments/${id}`),
+    onSettled: refresh,
+  });
+  const button = write && (
+    <Button type="primary" onClick={() => setEditing("new")}>
+      {t("environments.new")}
+    </Button>
+  );
+  return (
+    <Page title={project?.name ?? t("environments.title")} actions={button}>
+      <ProjectHead pid={pid} />
+      <div className="panel">
+        {remove.error && <Failure error={remove.error} />}
+        <Loaded query={listed}>
+          {(page) =>
+            page.total === 0 ? (
+              <Empty text={t("environments.none")}>{button}</Empty>
+            ) : (
+              <Table<Environment>
+                rowKey="id"
+                size="small"
+                dataSource={page.data}
+                pagination={false}
+                scroll={{ x: "max-content" }}
+                columns={[
+                  {
+                    title: t("environments.name"),
+                    render: (_, one) => (
+                      <button type="button" className="link" onClick={() => setEditing(one)}>
+                        {one.name}
+                        {one.is_default && ` ★ ${t("environments.default")}`}
+                      </button>
+                    ),
+                  },
+                  {
+                    title: t("environments.baseUrl"),
+                    render: (_, one) => <code className="mono">{one.base_urls.default ?? "–"}</code>,
+                  },
+                  { title: t("environments.variables"), render: (_, one) => Object.keys(one.variables).length },
+                  { title: t("environments.secrets"), render: (_, one) => one.secrets.length },
+                  { title: t("common.updated"), render: (_, one) => <When at={one.updated_at} /> },
+                  ...(write
+                    ? [
+                        {
+                          title: <span className="sr-only">{t("common.actions")}</span>,
+                          render: (_: unknown, one: Environment) => (
+                            <Popconfirm
+                              title={t("environments.deleteSure", { name: one.name })}
+                              onConfirm={() => remove.mutate(one.id)}
+                            >
+                              <Button size="small" danger>
+                                {t("action.delete")}
+                              </Button>
+                            </Popconfirm>
+                          ),
+                        },
+                      ]
+                    : []),
+                ]}
+              />
+            )
+          }
+        </Loaded>
+      </div>
+      <Drawer
+        open={editing !== null}
+        size={680}
+        title={editing === "new" ? t("environments.new") : editing?.name}
+        onClose={() => setEditing(null)}
+        destroyOnHidden
+      >
+        {editing && (
+          <EnvironmentForm
+            pid={pid}
+            environment={editing === "new" ? null : editing}
+            write={write}
+            onSaved={() => {
+              setEditing(null);
+              void refresh();
+            }}
+          />
+        )}
+      </Drawer>
+    </Page>
+  );
+}

@@ -1,0 +1,203 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { Button } from "antd";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { projects } from "~/api/queries";
+import { useSession } from "~/api/session";
+import type { Cursor, Run } from "~/api/types";
+import { useSample } from "~/features/projects/sample";
+import { duration, percent } from "~/lib/time";
+import { Empty } from "~/ui/Empty";
+import { Failure } from "~/ui/Failure";
+import { Loaded, Page } from "~/ui/Page";
+import { Status } from "~/ui/Status";
+import { When } from "~/ui/When";
+import { currentProject } from "./project";
+
+interface Upcoming {
+  data: { at: string; task_id: number; task_name: string; status: string }[];
+}
+
+const BAD = new Set(["failed", "error"]);
+
+/** What needs the reader, what comes next, what ran last; before there is anything: three steps to begin with. */
+export function HomePage() {
+  const { t } = useTranslation();
+  const user = useSession()?.user;
+  const listed = useQuery(projects);
+  const runs = useQuery({
+    queryKey: ["runs", "home"],
+    queryFn: () => call<Cursor<Run>>("GET", "/runs", { query: { limit: 10 } }),
+    refetchInterval: 15_000,
+  });
+  const mine = useQuery({
+    queryKey: ["runs", "mine"],
+    queryFn: () => call<Cursor<Run>>("GET", "/runs", { query: { owner: "me", limit: 50 } }),
+  });
+  const upcoming = useQuery({
+    queryKey: ["upcoming"],
+    queryFn: () => call<Upcoming>("GET", "/scheduler/upcoming", { query: { hours: 24 } }),
+  });
+  const pid = currentProject(listed.data?.data ?? []);
+  const latest = new Map<number, Run>();
+  for (const run of mine.data?.data ?? []) if (run.task_id && !latest.has(run.task_id)) latest.set(run.task_id, run);
+  const urgent = [...latest.values()].filter((run) => BAD.has(run.status));
+  return (
+    <Page
+      title={t("home.welcome", { name: user?.name || user?.username })}
+      actions={
+        pid && (
+          <Link to={`/p/${pid}/cases/new` as "/"}>
+            <Button type="primary">{t("cases.new")}</Button>
+          </Link>
+        )
+      }
+    >
+      <Loaded query={listed}>
+        {(page) =>
+          page.total === 0 ||
+          (runs.data?.data.length === 0 && page.data.every((project) => project.case_count === 0)) ? (
+            <Checklist pid={pid} />
+          ) : (
+            <div className="stack">
+              <div className="halves">
+                <section className="panel">
+                  <h2>{t("home.urgent")}</h2>
+                  <Loaded query={mine}>
+                    {() =>
+                      urgent.length ? <RunLines runs={urgent} /> : <p className="faint">{t("home.nothingUrgent")}</p>
+                    }
+                  </Loaded>
+                </section>
+                <section className="panel">
+                  <h2>{t("home.upcoming")}</h2>
+                  <Loaded query={upcoming}>
+                    {({ data }) =>
+                      data.length ? (
+                        <table className="grid">
+                          <tbody>
+                            {data.slice(0, 8).map((one) => (
+                              <tr key={`${one.task_id} ${one.at}`}>
+                                <td>
+                                  <When at={one.at} far />
+                                </td>
+                                <td>
+                                  <Link to={`/tasks/${one.task_id}` as "/"}>{one.task_name}</Link>
+                                </td>
+                              </tr>
+                            ))}
+                          </tbody>
+                        </table>
+                      ) : (
+                        <Empty text={t("home.nothingDue")}>
+                          <Link to="/tasks/new">
+                            <Button>{t("tasks.new")}</Button>
+                          </Link>
+                        </Empty>
+                      )
+                    }
+                  </Loaded>
+                </section>
+              </div>
+              <section className="panel">
+                <h2>{t("home.lastRuns")}</h2>
+                <Loaded query={runs}>
+                  {({ data }) => (data.length ? <RunLines runs={data} /> : <p className="faint">{t("runs.none")}</p>)}
+                </Loaded>
+              </section>
+            </div>
+          )
+        }
+      </Loaded>
+    </Page>
+  );
+}
+
+function RunLines({ runs }: { runs: Run[] }) {
+  const { t } = useTranslation();
+  return (
+    <div style={{ overflowX: "auto" }}>
+      <table className="grid">
+        <thead>
+          <tr>
+            <th>{t("runs.status")}</th>
+            <th>{t("runs.name")}</th>
+            <th>{t("runs.rate")}</th>
+            <th>{t("runs.duration")}</th>
+            <th>{t("runs.started")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {runs.map((run) => (
+            <tr key={run.run_id}>
+              <td>
+                <Status status={run.status} />
+              </td>
+              <td>
+                <Link to={`/runs/${run.run_id}` as "/"}>{run.task_name ?? t("runs.byHand")}</Link>
+              </td>
+              <td className="num nowrap">
+                {percent(run.pass_rate)} <span className="faint">{`${run.cases_passed}/${run.cases_total}`}</span>
+              </td>
+              <td className="num nowrap">{duration(run.duration_ms)}</td>
+              <td>
+                <When at={run.started_at ?? run.created_at} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Checklist({ pid }: { pid: number | null }) {
+  const { t } = useTranslation();
+  const user = useSession()?.user;
+  const sample = useSample();
+  if (!user?.is_superuser && pid === null) return <Empty text={t("home.askAdmin", { name: user?.username })} />;
+  const steps = [
+    {
+      key: "sample",
+      text: t("home.step1"),
+      action: user?.is_superuser && (
+        <Button type="primary" loading={sample.isPending} onClick={() => sample.mutate()}>
+          {t("home.loadSample")}
+        </Button>
+      ),
+    },
+    {
+      key: "curl",
+      text: t("home.step2"),
+      action: pid && (
+        <Link to={`/p/${pid}/cases/new` as "/"}>
+          <Button>{t("cases.new")}</Button>
+        </Link>
+      ),
+    },
+    {
+      key: "task",
+      text: t("home.step3"),
+      action: pid && (
+        <Link to="/tasks/new">
+          <Button>{t("tasks.new")}</Button>
+        </Link>
+      ),
+    },
+  ];
+  return (
+    <section className="panel" style={{ maxWidth: 760 }}>
+      <h2>{t("home.begin")}</h2>
+      {sample.error && <Failure error={sample.error} retry={() => sample.mutate()} />}
+      <ol className="steps-list">
+        {steps.map((step) => (
+          <li key={step.key}>
+            <span>{step.text}</span>
+            {step.action || <Link to="/projects">{t("nav.projects")}</Link>}
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

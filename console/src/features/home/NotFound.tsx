@@ -1,0 +1,24 @@
+import { useTranslation } from "react-i18next";
+import { Empty } from "~/ui/Empty";
+import { Failure } from "~/ui/Failure";
+import { Page } from "~/ui/Page";
+
+export function NotFound() {
+  const { t } = useTranslation();
+  return (
+    <Page title={t("notFound.title")}>
+      <Empty text={t("notFound.text")}>
+        <a href="/console/">{t("nav.home")}</a>
+      </Empty>
+    </Page>
+  );
+}
+
+export function Broken({ error, reset }: { error: unknown; reset: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Page title={t("error.page")}>
+      <Failure error={error} retry={reset} />
+    </Page>
+  );
+}

@@ -1,0 +1,175 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { Alert, Button, Drawer, Dropdown, Layout, Menu, Select } from "antd";
+import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { platform, projects, settings } from "~/api/queries";
+import { useSession } from "~/api/session";
+import { logOut } from "~/features/auth/session";
+import { hasChosenLanguage, type Language, setLanguage } from "~/i18n";
+import { type Mode, setMode, useDark, useMode } from "~/theme";
+import { HealthStrip } from "./HealthStrip";
+import { currentProject, keepProject } from "./project";
+import "./shell.css";
+
+/** The frame around every page: project, language, theme, user; the sections at the left. */
+export function Shell() {
+  const { t, i18n } = useTranslation();
+  const session = useSession();
+  const navigate = useNavigate();
+  const location = useLocation();
+  const mode = useMode();
+  const dark = useDark();
+  const [drawer, setDrawer] = useState(false);
+  const listed = useQuery(projects).data?.data ?? [];
+  const about = useQuery(platform).data;
+  const own = useQuery({ ...settings, enabled: !hasChosenLanguage() });
+  const inPath = /^\/p\/(\d+)/.exec(location.pathname)?.[1];
+  const pid = inPath ? Number(inPath) : currentProject(listed);
+  useEffect(() => {
+    if (inPath) keepProject(Number(inPath));
+  }, [inPath]);
+  useEffect(() => {
+    if (own.data) setLanguage(own.data.language);
+  }, [own.data]);
+  useEffect(() => {
+    if (!session) void navigate({ to: "/login", search: { next: window.location.pathname + window.location.search } });
+    else if (session.user.must_change_password) void navigate({ to: "/password" });
+  }, [session, navigate]);
+  useEffect(() => setDrawer(false), [location.pathname]);
+  if (!session) return null;
+
+  const chooseLanguage = (language: Language) => {
+    setLanguage(language);
+    void call("POST", "/user/set-user-cfg", { body: { language } });
+  };
+  const casesPath = pid ? `/p/${pid}/cases` : "/projects";
+  const items = [
+    { key: "/", label: t("nav.home"), to: "/" },
+    { key: "/p", label: t("nav.cases"), to: casesPath },
+    { key: "/tasks", label: t("nav.tasks"), to: "/tasks" },
+    { key: "/runs", label: t("nav.runs"), to: "/runs" },
+    { key: "/admin/deliveries", label: t("nav.deliveries"), to: "/admin/deliveries" },
+    { key: "/projects", label: t("nav.projects"), to: "/projects" },
+    ...(session.user.is_superuser
+      ? [
+          { key: "/admin/users", label: t("nav.users"), to: "/admin/users" },
+          { key: "/admin/audit", label: t("nav.audit"), to: "/admin/audit" },
+        ]
+      : []),
+    { key: "/admin/health", label: t("nav.health"), to: "/admin/health" },
+  ];
+  const chosen =
+    items
+      .filter((item) => (item.key === "/" ? location.pathname === "/" : location.pathname.startsWith(item.key)))
+      .at(-1)?.key ?? "";
+  const menu = (
+    <nav aria-label={t("nav.label")}>
+      <Menu
+        mode="inline"
+        selectedKeys={[chosen]}
+        items={items.map((item) => ({ key: item.key, label: <Link to={item.to as "/"}>{item.label}</Link> }))}
+      />
+    </nav>
+  );
+  const themes: Mode[] = ["system", "light", "dark"];
+  return (
+    <Layout className="shell">
+      <a className="skip-link" href="#content">
+        {t("shell.skip")}
+      </a>
+      <Layout.Header className="top">
+        <Button className="burger" aria-label={t("nav.label")} onClick={() => setDrawer(true)}>
+          ☰
+        </Button>
+        <Link to="/" className="brand">
+          <img src="/console/icon.svg" alt="" width={24} height={24} /> <span>Rounds</span>
+        </Link>
+        <Select
+          className="project-picker"
+          aria-label={t("shell.project")}
+          placeholder={t("shell.project")}
+          variant="filled"
+          showSearch={{ optionFilterProp: "label" }}
+          value={pid ?? undefined}
+          options={listed.map((project) => ({ value: project.id, label: project.name }))}
+          onChange={(id: number) => {
+            keepProject(id);
+            void navigate({ to: `/p/${id}/cases` as "/" });
+          }}
+        />
+        <span className="spring" />
+        <Dropdown
+          trigger={["click"]}
+          menu={{
+            selectedKeys: [mode, i18n.language],
+            items: [
+              { key: "zh", label: "中文", onClick: () => chooseLanguage("zh") },
+              { key: "en", label: "English", onClick: () => chooseLanguage("en") },
+              { type: "divider" },
+              ...themes.map((key) => ({ key, label: t(`theme.${key}` as "theme.dark"), onClick: () => setMode(key) })),
+            ],
+          }}
+        >
+          <Button type="text" aria-label={t("shell.look")}>
+            {i18n.language === "en" ? "EN" : "中"} · {dark ? "☾" : "☀"}
+          </Button>
+        </Dropdown>
+        <Dropdown
+          trigger={["click"]}
+          menu={{
+            items: [
+              { key: "me", label: <Link to="/me">{t("shell.me")}</Link> },
+              { key: "tokens", label: <Link to="/me/tokens">{t("shell.tokens")}</Link> },
+              { key: "password", label: <Link to="/password">{t("password.title")}</Link> },
+              { type: "divider" },
+              { key: "docs", label: <a href="/docs">{t("shell.docs")}</a> },
+              { key: "out", label: t("shell.logout"), onClick: () => void logOut() },
+            ],
+          }}
+        >
+          <Button type="text">{session.user.name || session.user.username}</Button>
+        </Dropdown>
+      </Layout.Header>
+      <HealthStrip />
+      <Layout className="below">
+        <Layout.Sider width={184} className="side" theme={dark ? "dark" : "light"}>
+          {menu}
+          {about && <div className="version faint small">Rounds {about.version}</div>}
+        </Layout.Sider>
+        <Layout.Content id="content">
+          <main>
+            <OfflineBar />
+            <Outlet />
+          </main>
+        </Layout.Content>
+      </Layout>
+      <Drawer
+        open={drawer}
+        onClose={() => setDrawer(false)}
+        placement="left"
+        size={240}
+        title="Rounds"
+        styles={{ body: { padding: 8 } }}
+      >
+        {menu}
+      </Drawer>
+    </Layout>
+  );
+}
+
+function OfflineBar() {
+  const { t } = useTranslation();
+  const [offline, setOffline] = useState(!navigator.onLine);
+  useEffect(() => {
+    const look = () => setOffline(!navigator.onLine);
+    window.addEventListener("online", look);
+    window.addEventListener("offline", look);
+    return () => {
+      window.removeEventListener("online", look);
+      window.removeEventListener("offline", look);
+    };
+  }, []);
+  return offline ? <Alert banner type="warning" title={t("error.offline")} /> : null;
+}

@@ -1,0 +1,137 @@
+import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { Alert, Button, Drawer, Select, Table } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { platform, queryClient } from "~/api/queries";
+import type { Delivery, Page as PageOf } from "~/api/types";
+import { Empty } from "~/ui/Empty";
+import { Failure } from "~/ui/Failure";
+import { Loaded, Page } from "~/ui/Page";
+import { Status } from "~/ui/Status";
+import { When } from "~/ui/When";
+
+type Search = Record<string, string | undefined>;
+
+interface Detail extends Delivery {
+  mail: { subject: string; text: string } | null;
+}
+
+const STATUSES = ["queued", "sending", "sent", "failed", "skipped"];
+
+/** Messages to owners and channels: what went out, what did not, and why. */
+export function DeliveriesPage() {
+  const { t, i18n } = useTranslation();
+  const navigate = useNavigate();
+  const search = useSearch({ strict: false }) as Search;
+  const about = useQuery(platform).data;
+  const [open, setOpen] = useState<string | null>(null);
+  const page = Number(search.page ?? 1);
+  const query = { run_id: search.run, task_id: search.task, status: search.status, page, page_size: 20 };
+  const listed = useQuery({
+    queryKey: ["deliveries", query],
+    queryFn: () => call<PageOf<Delivery>>("GET", "/notifications/deliveries", { query }),
+    placeholderData: keepPreviousData,
+    refetchInterval: 10_000,
+  });
+  const detail = useQuery({
+    queryKey: ["delivery", open],
+    queryFn: () => call<Detail>("GET", `/notifications/deliveries/${open}`),
+    enabled: open !== null,
+  });
+  const retry = useMutation({
+    mutationFn: (id: string) => call("POST", `/notifications/deliveries/${id}/retry`),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ["deliveries"] }),
+  });
+  const go = (change: Search) => void navigate({ to: ".", search: { ...search, page: undefined, ...change } as never });
+  const reason = (one: Delivery) => {
+    if (one.error) return one.error;
+    const key = `deliveryReason.${one.reason}`;
+    return one.reason && (i18n.exists(key) ? t(key as "deliveryReason.muted") : one.reason);
+  };
+  return (
+    <Page title={t("nav.deliveries")}>
+      {about?.mail_configured === false && (
+        <Alert type="warning" showIcon title={t("deliveries.noMail")} style={{ marginBottom: 12 }} />
+      )}
+      {retry.error && <Failure error={retry.error} />}
+      <div className="panel">
+        <div className="filters">
+          <Select
+            allowClear
+            style={{ width: 140 }}
+            placeholder={t("runs.status")}
+            aria-label={t("runs.status")}
+            value={search.status}
+            options={STATUSES.map((value) => ({ value, label: t(`status.${value}` as "status.passed") }))}
+            onChange={(status) => go({ status })}
+          />
+          {search.run && <Button onClick={() => go({ run: undefined })}>{t("deliveries.ofRun")} ✕</Button>}
+        </div>
+        <Loaded query={listed}>
+          {(found) =>
+            found.total === 0 ? (
+              <Empty text={t("deliveries.none")} />
+            ) : (
+              <Table<Delivery>
+                rowKey="id"
+                size="small"
+                dataSource={found.data}
+                scroll={{ x: "max-content" }}
+                pagination={{
+                  current: page,
+                  pageSize: 20,
+                  total: found.total,
+                  showSizeChanger: false,
+                  hideOnSinglePage: true,
+                  onChange: (next) => go({ page: String(next) }),
+                }}
+                columns={[
+                  { title: t("runs.status"), render: (_, one) => <Status status={one.status} /> },
+                  { title: t("deliveries.to"), render: (_, one) => one.recipient.name ?? `#${one.recipient.id}` },
+                  { title: t("deliveries.over"), render: (_, one) => one.channel.name ?? one.channel.kind },
+                  {
+                    title: t("deliveries.task"),
+                    render: (_, one) => <Link to={`/runs/${one.run_id}` as "/"}>{one.task_name}</Link>,
+                  },
+                  {
+                    title: t("tasks.reason"),
+                    render: (_, one) => <span style={{ overflowWrap: "anywhere" }}>{reason(one)}</span>,
+                  },
+                  { title: t("deliveries.tries"), dataIndex: "tries", className: "num" },
+                  { title: t("deliveries.at"), render: (_, one) => <When at={one.ended_at ?? one.created_at} /> },
+                  {
+                    title: <span className="sr-only">{t("common.actions")}</span>,
+                    render: (_, one) => (
+                      <span className="actions">
+                        <Button size="small" onClick={() => setOpen(one.id)}>
+                          {t("deliveries.show")}
+                        </Button>
+                        {(one.status === "failed" || one.status === "skipped") && (
+                          <Button size="small" onClick={() => retry.mutate(one.id)}>
+                            {t("action.retry")}
+                          </Button>
+                        )}
+                      </span>
+                    ),
+                  },
+                ]}
+              />
+            )
+          }
+        </Loaded>
+      </div>
+      <Drawer
+        open={open !== null}
+        size={720}
+        title={detail.data?.mail?.subject ?? t("nav.deliveries")}
+        onClose={() => setOpen(null)}
+      >
+        <Loaded query={detail}>
+          {(one) => (one.mail ? <pre className="mono">{one.mail.text}</pre> : <p>{t("deliveries.hidden")}</p>)}
+        </Loaded>
+      </Drawer>
+    </Page>
+  );
+}

@@ -1,0 +1,146 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
+import { App, Button, Form, Input, Select } from "antd";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { people, queryClient } from "~/api/queries";
+import { useSession } from "~/api/session";
+import type { ListedUser, Page as PageOf, Project } from "~/api/types";
+import { JsonValue } from "~/features/steps/BodyEditor";
+import type { Json } from "~/lib/json";
+import { Failure } from "~/ui/Failure";
+import { Loaded, Page } from "~/ui/Page";
+import { Channels } from "./Channels";
+import { ProjectHead, useProject } from "./ProjectHead";
+
+/** A project's name, variables, members and channels. */
+export function ProjectSettingsPage() {
+  const { t } = useTranslation();
+  const pid = Number(useParams({ strict: false }).pid);
+  const project = useProject(pid);
+  return (
+    <Page title={project.data?.name ?? t("projects.settings")}>
+      <ProjectHead pid={pid} />
+      <Loaded query={project}>
+        {(found) => (
+          <div className="stack">
+            <div className="halves">
+              <General key={found.revision} project={found} />
+              <Members pid={pid} />
+            </div>
+            <Channels pid={pid} write={found.can_write} />
+          </div>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function General({ project }: { project: Project }) {
+  const { t } = useTranslation();
+  const { message } = App.useApp();
+  const [form] = Form.useForm<{
+    name: string;
+    description: string;
+    variables: Record<string, Json>;
+    egress_allow: string[];
+  }>();
+  const save = useMutation({
+    mutationFn: () =>
+      call("PUT", `/catalog/projects/${project.id}`, {
+        body: form.getFieldsValue(true),
+        headers: { "If-Match": String(project.revision) },
+      }),
+    onSuccess: async () => {
+      await Promise.all([
+        queryClient.invalidateQueries({ queryKey: ["project", project.id] }),
+        queryClient.invalidateQueries({ queryKey: ["projects"] }),
+      ]);
+      void message.success(t("me.saved"));
+    },
+  });
+  const { name, description, variables, egress_allow } = project;
+  return (
+    <section className="panel">
+      {save.error && <Failure error={save.error} />}
+      <Form
+        form={form}
+        layout="vertical"
+        disabled={!project.can_write}
+        initialValues={{ name, description, variables, egress_allow }}
+        onFinish={() => save.mutate()}
+      >
+        <Form.Item name="name" label={t("projects.name")} rules={[{ required: true, max: 100 }]}>
+          <Input />
+        </Form.Item>
+        <Form.Item name="description" label={t("projects.description")}>
+          <Input.TextArea rows={2} maxLength={2000} />
+        </Form.Item>
+        <h3>{t("environments.variables")}</h3>
+        <JsonValue
+          label={t("environments.variables")}
+          value={variables}
+          onChange={
+            project.can_write ? (next: Record<string, Json>) => form.setFieldValue("variables", next) : undefined
+          }
+        />
+        <Form.Item
+          name="egress_allow"
+          label={t("projects.egress")}
+          extra={t("projects.egressHint")}
+          style={{ marginTop: 16 }}
+        >
+          <Select mode="tags" placeholder="10.0.0.0/8" />
+        </Form.Item>
+        {project.can_write && (
+          <Button type="primary" htmlType="submit" loading={save.isPending}>
+            {t("action.save")}
+          </Button>
+        )}
+      </Form>
+    </section>
+  );
+}
+
+function Members({ pid }: { pid: number }) {
+  const { t } = useTranslation();
+  const user = useSession()?.user;
+  const known = useQuery(people()).data?.data ?? [];
+  const members = useQuery({
+    queryKey: ["members", pid],
+    queryFn: () => call<PageOf<ListedUser>>("GET", `/user/projects/${pid}/members`, { query: { page_size: 200 } }),
+  });
+  const save = useMutation({
+    mutationFn: (user_ids: number[]) => call("PUT", `/user/projects/${pid}/members`, { body: { user_ids } }),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ["members", pid] }),
+  });
+  return (
+    <section className="panel">
+      <h2>{t("projects.members")}</h2>
+      {save.error && <Failure error={save.error} />}
+      <Loaded query={members}>
+        {(found) =>
+          user?.is_superuser ? (
+            <Select
+              mode="multiple"
+              aria-label={t("projects.members")}
+              style={{ width: "100%" }}
+              placeholder={t("projects.noMembers")}
+              loading={save.isPending}
+              value={found.data.map((one) => one.id)}
+              showSearch={{ optionFilterProp: "label" }}
+              options={known.map((one) => ({
+                value: one.id,
+                label: `${one.real_name || one.username} (${one.username})`,
+              }))}
+              onChange={(ids) => save.mutate(ids)}
+            />
+          ) : (
+            <p>{found.data.map((one) => one.real_name || one.username).join(", ") || t("projects.noMembers")}</p>
+          )
+        }
+      </Loaded>
+      <p className="faint small">{t("projects.membersHint")}</p>
+    </section>
+  );
+}

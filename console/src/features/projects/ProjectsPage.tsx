@@ -1,0 +1,97 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { Button, Form, Input, Modal, Table } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { projects, queryClient } from "~/api/queries";
+import { useSession } from "~/api/session";
+import type { Project } from "~/api/types";
+import { Empty } from "~/ui/Empty";
+import { Failure } from "~/ui/Failure";
+import { Loaded, Page } from "~/ui/Page";
+import { When } from "~/ui/When";
+import { useSample } from "./sample";
+
+/** Every project, and where the reader may write. */
+export function ProjectsPage() {
+  const { t } = useTranslation();
+  const user = useSession()?.user;
+  const listed = useQuery(projects);
+  const sample = useSample();
+  const [open, setOpen] = useState(false);
+  const create = useMutation({
+    mutationFn: (body: { name: string; description?: string }) => call<Project>("POST", "/catalog/projects", { body }),
+    onSuccess: async () => {
+      await queryClient.invalidateQueries({ queryKey: ["projects"] });
+      setOpen(false);
+    },
+  });
+  const buttons = user?.is_superuser && (
+    <>
+      <Button loading={sample.isPending} onClick={() => sample.mutate()}>
+        {t("home.loadSample")}
+      </Button>
+      <Button type="primary" onClick={() => setOpen(true)}>
+        {t("projects.new")}
+      </Button>
+    </>
+  );
+  return (
+    <Page title={t("nav.projects")} actions={buttons}>
+      {sample.error && <Failure error={sample.error} />}
+      <Loaded query={listed}>
+        {(page) =>
+          page.total === 0 ? (
+            <Empty text={user?.is_superuser ? t("projects.none") : t("home.askAdmin", { name: user?.username })}>
+              {buttons}
+            </Empty>
+          ) : (
+            <Table<Project>
+              rowKey="id"
+              dataSource={page.data}
+              pagination={page.total > 20 ? { pageSize: 20, showSizeChanger: false } : false}
+              scroll={{ x: "max-content" }}
+              columns={[
+                {
+                  title: t("projects.name"),
+                  render: (_, one) => <Link to={`/p/${one.id}/cases` as "/"}>{one.name}</Link>,
+                },
+                { title: t("projects.description"), dataIndex: "description" },
+                { title: t("projects.cases"), dataIndex: "case_count", className: "num" },
+                {
+                  title: t("projects.right"),
+                  render: (_, one) => (one.can_write ? t("projects.member") : t("projects.reader")),
+                },
+                { title: t("common.updated"), render: (_, one) => <When at={one.updated_at} /> },
+                {
+                  title: <span className="sr-only">{t("common.actions")}</span>,
+                  render: (_, one) => (
+                    <span className="actions">
+                      <Link to={`/p/${one.id}/environments` as "/"}>{t("environments.title")}</Link>
+                      <Link to={`/p/${one.id}/settings` as "/"}>{t("projects.settings")}</Link>
+                    </span>
+                  ),
+                },
+              ]}
+            />
+          )
+        }
+      </Loaded>
+      <Modal open={open} title={t("projects.new")} footer={null} onCancel={() => setOpen(false)} destroyOnHidden>
+        {create.error && <Failure error={create.error} />}
+        <Form layout="vertical" onFinish={(fields) => create.mutate(fields)}>
+          <Form.Item name="name" label={t("projects.name")} rules={[{ required: true, max: 100 }]}>
+            <Input autoFocus />
+          </Form.Item>
+          <Form.Item name="description" label={t("projects.description")}>
+            <Input.TextArea rows={2} maxLength={2000} />
+          </Form.Item>
+          <Button type="primary" htmlType="submit" loading={create.isPending}>
+            {t("action.create")}
+          </Button>
+        </Form>
+      </Modal>
+    </Page>
+  );
+}

@@ -1,0 +1,63 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { App, Button, Dropdown } from "antd";
+import { useTranslation } from "react-i18next";
+import { ApiError, call, idempotencyKey } from "~/api/client";
+import { environments, settings } from "~/api/queries";
+
+interface Props {
+  pid: number;
+  caseIds: number[];
+  primary?: boolean;
+  small?: boolean;
+}
+
+/** Runs cases; the environment with its base URL is chosen as one presses it. */
+export function RunButton({ pid, caseIds, primary, small }: Props) {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const { message } = App.useApp();
+  const listed = useQuery(environments(pid)).data?.data ?? [];
+  const own = useQuery(settings).data;
+  const run = useMutation({
+    mutationFn: (environmentId: number | null) =>
+      call<{ run_id: string }>("POST", "/runs", {
+        body: { case_ids: caseIds, ...(environmentId && { environments: { [pid]: environmentId } }) },
+        headers: idempotencyKey(),
+      }),
+    onSuccess: ({ run_id }) => navigate({ to: `/runs/${run_id}` as "/" }),
+    onError: (error) => void message.error(error instanceof ApiError ? error.message : String(error)),
+  });
+  const usual =
+    listed.find((one) => one.id === own?.environments[pid]) ?? listed.find((one) => one.is_default) ?? listed[0];
+  const look = { size: small ? ("small" as const) : undefined, type: primary ? ("primary" as const) : undefined };
+  if (listed.length === 0) {
+    return (
+      <Button {...look} loading={run.isPending} onClick={() => run.mutate(null)}>
+        {t("action.run")}
+      </Button>
+    );
+  }
+  return (
+    <Dropdown
+      trigger={["click"]}
+      menu={{
+        items: [usual, ...listed.filter((one) => one !== usual)].flatMap((one) =>
+          one
+            ? [
+                {
+                  key: one.id,
+                  label: `${one.name} · ${one.base_urls.default ?? "–"}`,
+                  onClick: () => run.mutate(one.id),
+                },
+              ]
+            : [],
+        ),
+      }}
+    >
+      <Button {...look} loading={run.isPending}>
+        ▶ {t("action.run")}
+      </Button>
+    </Dropdown>
+  );
+}

@@ -1,0 +1,118 @@
+import { Link } from "@tanstack/react-router";
+import { Alert, Progress, Switch } from "antd";
+import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { StreamState } from "~/api/sse";
+import type { CaseRun, RunDetail } from "~/api/types";
+import { clock, duration, percent } from "~/lib/time";
+import { Status } from "~/ui/Status";
+import { When } from "~/ui/When";
+import { isOpen } from "./useRun";
+
+interface Props {
+  run: RunDetail;
+  stream: StreamState;
+  follow: boolean;
+  setFollow: (on: boolean) => void;
+}
+
+/** How a run stands: status, counts, rate, times; while it goes on its progress and how fresh the page is. */
+export function RunSummary({ run, stream, follow, setFollow }: Props) {
+  const { t, i18n } = useTranslation();
+  const open = isOpen(run.status);
+  const triggerKey = `trigger.${run.trigger}`;
+  const platform = run.cases.filter((one) => one.failure_class === "platform").length;
+  const count = (status: string, number: number) => number > 0 && <Status status={status} count={number} />;
+  return (
+    <section className="panel summary" aria-label={t("runs.status")}>
+      <div className="actions">
+        <span className="big">
+          <Status status={run.status} />
+        </span>
+        {!open && <strong className="rate num">{percent(run.pass_rate)}</strong>}
+        {count("passed", run.cases_passed)}
+        {count("failed", run.cases_failed)}
+        {count("error", run.cases_error)}
+        {count("skipped", run.cases_skipped)}
+        {count("cancelled", run.cases_cancelled)}
+        {count("flaky", run.cases.filter((one) => one.flaky).length)}
+        {platform > 0 && (
+          <span className="calm">
+            <Status status="platform" count={platform} /> {t("report.notCounted")}
+          </span>
+        )}
+        <span className="spring" />
+        {open ? <Elapsed since={run.started_at} /> : <span className="num">{duration(run.duration_ms)}</span>}
+      </div>
+      {open && (
+        <>
+          <Progress
+            percent={run.cases_total ? Math.floor((run.cases_done / run.cases_total) * 100) : 0}
+            format={() => `${run.cases_done}/${run.cases_total}`}
+            aria-label={t("runs.progress")}
+            status={run.cases_failed + run.cases_error > 0 ? "exception" : "active"}
+          />
+          <div className="actions small faint">
+            <span>{stream === "live" ? `● ${t("runs.live")}` : `○ ${t("runs.polling")}`}</span>
+            <label className="actions" style={{ gap: 4 }}>
+              <Switch size="small" checked={follow} onChange={setFollow} /> {t("runs.follow")}
+            </label>
+          </div>
+          <Spoken done={run.cases_done} total={run.cases_total} bad={run.cases_failed + run.cases_error} />
+        </>
+      )}
+      {run.reason && <Alert type="warning" showIcon title={t("report.reason", { reason: run.reason })} />}
+      <div className="actions small faint">
+        <span>{i18n.exists(triggerKey) ? t(triggerKey as "trigger.api") : run.trigger}</span>
+        {run.attempt > 1 && <span>{t("runs.attempt", { number: run.attempt, max: run.max_attempts })}</span>}
+        {run.task_id && <Link to={`/tasks/${run.task_id}` as "/"}>{run.task_name}</Link>}
+        {Object.values(run.environments).map((one) => (
+          <span key={one.id}>
+            {t("environments.one")} {one.name}
+          </span>
+        ))}
+        <span>{run.parallel ? t("tasks.parallel") : t("tasks.serial")}</span>
+        {run.due_at && (
+          <span>
+            {t("runs.due")} <When at={run.due_at} />
+          </span>
+        )}
+        <span>
+          {t("runs.started")} <When at={run.started_at} />
+        </span>
+        {!open && <FirstFailure cases={run.cases} />}
+      </div>
+    </section>
+  );
+}
+
+function FirstFailure({ cases }: { cases: CaseRun[] }) {
+  const { t } = useTranslation();
+  const lost = cases.filter((one) => one.starts > 1).length;
+  return lost > 0 ? <span>{t("report.startedAgain", { count: lost })}</span> : null;
+}
+
+function Elapsed({ since }: { since: string | null }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return <span className="num">{since ? clock(now - new Date(since).getTime()) : "00:00"}</span>;
+}
+
+/** What a reader of the screen hears of the progress: at most every 5 s. */
+function Spoken({ done, total, bad }: { done: number; total: number; bad: number }) {
+  const { t } = useTranslation();
+  const words = t("runs.spoken", { done, total, bad });
+  const [said, setSaid] = useState(words);
+  useEffect(() => {
+    const timer = setTimeout(() => setSaid(words), 5000);
+    return () => clearTimeout(timer);
+  }, [words]);
+  return (
+    <p className="sr-only" aria-live="polite">
+      {said}
+    </p>
+  );
+}

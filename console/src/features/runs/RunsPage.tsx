@@ -1,0 +1,115 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Button, DatePicker, Select } from "antd";
+import dayjs from "dayjs";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { projects } from "~/api/queries";
+import type { Cursor, Run } from "~/api/types";
+import { Empty } from "~/ui/Empty";
+import { Loaded, Page } from "~/ui/Page";
+import { RunTable } from "./RunTable";
+
+type Search = Record<string, string | undefined>;
+
+const STATUSES = ["queued", "running", "cancelling", "passed", "failed", "error", "cancelled"];
+const TRIGGERS = ["schedule", "retry", "manual", "api", "rerun"];
+
+/** Every run, newest first, by what one looks for. */
+export function RunsPage() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const search = useSearch({ strict: false }) as Search;
+  const listed = useQuery(projects).data?.data ?? [];
+  const query = {
+    task_id: search.task,
+    case_id: search.case,
+    project_id: search.project,
+    status: search.status,
+    trigger: search.trigger,
+    owner: search.owner,
+    since: search.from,
+    until: search.to,
+    cursor: search.cursor,
+    limit: 30,
+  };
+  const runs = useQuery({
+    queryKey: ["runs", query],
+    queryFn: () => call<Cursor<Run>>("GET", "/runs", { query }),
+    placeholderData: keepPreviousData,
+    refetchInterval: (state) => (state.state.data?.data.some((run) => !run.finished_at) ? 3000 : 15_000),
+  });
+  const go = (change: Search) =>
+    void navigate({ to: ".", search: { ...search, cursor: undefined, ...change } as never });
+  const filtered = Object.keys(search).some((key) => key !== "cursor");
+  return (
+    <Page title={t("nav.runs")}>
+      <div className="panel">
+        <div className="filters">
+          <Select
+            allowClear
+            style={{ width: 130 }}
+            placeholder={t("runs.status")}
+            aria-label={t("runs.status")}
+            value={search.status}
+            options={STATUSES.map((value) => ({ value, label: t(`status.${value}` as "status.passed") }))}
+            onChange={(status) => go({ status })}
+          />
+          <Select
+            allowClear
+            style={{ width: 130 }}
+            placeholder={t("runs.trigger")}
+            aria-label={t("runs.trigger")}
+            value={search.trigger}
+            options={TRIGGERS.map((value) => ({ value, label: t(`trigger.${value}` as "trigger.api") }))}
+            onChange={(trigger) => go({ trigger })}
+          />
+          <Select
+            allowClear
+            style={{ width: 180 }}
+            placeholder={t("shell.project")}
+            aria-label={t("shell.project")}
+            value={search.project}
+            showSearch={{ optionFilterProp: "label" }}
+            options={listed.map((one) => ({ value: String(one.id), label: one.name }))}
+            onChange={(project) => go({ project })}
+          />
+          <DatePicker.RangePicker
+            aria-label={t("runs.started")}
+            value={search.from && search.to ? [dayjs(search.from), dayjs(search.to)] : null}
+            onChange={(range) =>
+              go({ from: range?.[0]?.startOf("day").toISOString(), to: range?.[1]?.endOf("day").toISOString() })
+            }
+          />
+          <Select
+            allowClear
+            style={{ width: 130 }}
+            placeholder={t("runs.anyOwner")}
+            aria-label={t("runs.anyOwner")}
+            value={search.owner}
+            options={[{ value: "me", label: t("runs.mine") }]}
+            onChange={(owner) => go({ owner })}
+          />
+          {filtered && (
+            <Button onClick={() => void navigate({ to: ".", search: {} as never })}>{t("action.clearFilters")}</Button>
+          )}
+        </div>
+        <Loaded query={runs}>
+          {({ data, next_cursor }) =>
+            data.length === 0 ? (
+              <Empty text={filtered ? t("runs.noneFound") : t("runs.none")} />
+            ) : (
+              <>
+                <RunTable runs={data} />
+                <div className="actions" style={{ marginTop: 12 }}>
+                  {search.cursor && <Button onClick={() => go({})}>{t("runs.newest")}</Button>}
+                  {next_cursor && <Button onClick={() => go({ cursor: next_cursor })}>{t("runs.older")}</Button>}
+                </div>
+              </>
+            )
+          }
+        </Loaded>
+      </div>
+    </Page>
+  );
+}

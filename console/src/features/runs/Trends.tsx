@@ -1,0 +1,55 @@
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { ApiError, call } from "~/api/client";
+import type { TrendPoint } from "~/api/types";
+import { duration, percent } from "~/lib/time";
+import { Trend } from "~/ui/Trend";
+
+type By = { case_id: number } | { task_id: number } | { project_id: number };
+
+/** Pass rate and duration by day, drawn and as a table. */
+export function Trends({ by, days = 30 }: { by: By; days?: number }) {
+  const { t } = useTranslation();
+  const trends = useQuery({
+    queryKey: ["trends", by, days],
+    queryFn: () => call<{ data: TrendPoint[] }>("GET", "/runs/trends", { query: { ...by, days } }),
+    retry: false,
+  });
+  if (trends.error instanceof ApiError && trends.error.status < 500) return null;
+  const points = trends.data?.data.filter((point) => point.pass_rate !== null) ?? [];
+  if (points.length < 2) return null;
+  return (
+    <section>
+      <h3>{t("runs.trend", { count: days })}</h3>
+      <Trend
+        label={t("runs.rate")}
+        points={points.map((point) => ({ x: point.day, y: point.pass_rate ?? 0 }))}
+        max={100}
+        format={percent}
+      />
+      <details>
+        <summary>{t("runs.asTable")}</summary>
+        <table className="grid">
+          <thead>
+            <tr>
+              <th>{t("runs.day")}</th>
+              <th>{t("runs.rate")}</th>
+              <th>p50</th>
+              <th>p95</th>
+            </tr>
+          </thead>
+          <tbody>
+            {points.map((point) => (
+              <tr key={point.day}>
+                <td>{point.day}</td>
+                <td className="num">{percent(point.pass_rate)}</td>
+                <td className="num">{duration(point.p50_ms)}</td>
+                <td className="num">{duration(point.p95_ms)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </details>
+    </section>
+  );
+}

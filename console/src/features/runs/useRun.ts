@@ -1,0 +1,85 @@
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { call } from "~/api/client";
+import { queryClient } from "~/api/queries";
+import { follow, type StreamState } from "~/api/sse";
+import type { RunDetail } from "~/api/types";
+import { parseJson } from "~/lib/json";
+
+const OPEN = new Set(["queued", "running", "cancelling"]);
+
+export function isOpen(status: string): boolean {
+  return OPEN.has(status);
+}
+
+/** The step that a case is at, told by the stream. */
+export interface Progress {
+  path: string;
+  name: string;
+  status: string;
+  done: number;
+}
+
+/**
+ * A run, kept up to date while it goes on: the stream says that something happened, the report is read anew (at most
+ * twice a second); without the stream it is read every 5 s. The stream is open only while the page is visible.
+ */
+export function useRun(id: string) {
+  const [stream, setStream] = useState<StreamState>("closed");
+  const [progress, setProgress] = useState<Record<string, Progress>>({});
+  const run = useQuery({
+    queryKey: ["run", id],
+    queryFn: () => call<RunDetail>("GET", `/runs/${id}`),
+    refetchInterval: (query) =>
+      query.state.data && isOpen(query.state.data.status) ? (stream === "live" ? 10_000 : 2000) : false,
+  });
+  const open = run.data ? isOpen(run.data.status) : false;
+  useEffect(() => {
+    if (!open) return;
+    let abort = new AbortController();
+    let waiting: ReturnType<typeof setTimeout> | null = null;
+    const refresh = () => {
+      waiting ??= setTimeout(() => {
+        waiting = null;
+        void queryClient.invalidateQueries({ queryKey: ["run", id] });
+        void queryClient.invalidateQueries({ queryKey: ["case-run", id] });
+      }, 500);
+    };
+    const begin = () => {
+      abort = new AbortController();
+      void follow(
+        `/runs/${id}/events`,
+        abort.signal,
+        ({ event, data }) => {
+          if (event === "ping") return false;
+          if (event === "step.completed") {
+            const step = parseJson<{ case_id: number; row: number | null; path: string; name: string; status: string }>(
+              data,
+            );
+            const key = `${step.case_id} ${step.row ?? ""}`;
+            setProgress((old) => ({
+              ...old,
+              [key]: { path: step.path, name: step.name, status: step.status, done: (old[key]?.done ?? 0) + 1 },
+            }));
+          }
+          refresh();
+          return event === "run.completed";
+        },
+        setStream,
+      );
+    };
+    const onVisible = () => {
+      if (document.hidden) abort.abort();
+      else if (abort.signal.aborted) begin();
+    };
+    begin();
+    document.addEventListener("visibilitychange", onVisible);
+    return () => {
+      document.removeEventListener("visibilitychange", onVisible);
+      abort.abort();
+      if (waiting) clearTimeout(waiting);
+      void queryClient.invalidateQueries({ queryKey: ["run", id] });
+    };
+  }, [id, open]);
+  return { run, stream, progress };
+}

@@ -1,0 +1,50 @@
+import { useTranslation } from "react-i18next";
+import type { AssertResult } from "~/api/types";
+import { Mono, Value } from "~/ui/Mono";
+import { Status } from "~/ui/Status";
+
+/** How assertions were judged: expected and actual side by side, failed ones first. */
+export function AssertTable({ asserts }: { asserts: AssertResult[] }) {
+  const { t } = useTranslation();
+  if (!asserts.length) return <p className="faint">{t("report.noAsserts")}</p>;
+  const ordered = [...asserts].sort((a, b) => Number(a.passed) - Number(b.passed));
+  return (
+    <div style={{ overflowX: "auto" }}>
+      <table className="grid">
+        <thead>
+          <tr>
+            <th>{t("report.result")}</th>
+            <th>{t("steps.query")}</th>
+            <th>{t("steps.predicate")}</th>
+            <th>{t("report.expected")}</th>
+            <th>{t("report.actual")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {ordered.map((one, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: assertions have no identity but their place
+            <tr key={index}>
+              <td>
+                <Status status={one.passed ? "passed" : "failed"} />
+              </td>
+              <td>
+                <Mono text={`${one.query.type} ${one.query.expr ?? ""}`} />
+              </td>
+              <td className="nowrap">
+                {one.not && `${t("steps.not")} `}
+                <code className="mono">{one.predicate}</code>
+              </td>
+              <td>
+                <Value value={one.expected} />
+              </td>
+              <td>
+                <Value value={one.actual} />
+                {one.message && <div className="faint small">{one.message}</div>}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

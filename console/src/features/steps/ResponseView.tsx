@@ -1,0 +1,181 @@
+import { App, Button, Popover, Tabs } from "antd";
+import { useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { Assert, Capture, StepResult } from "~/api/types";
+import { copyText, download } from "~/lib/copy";
+import { type Json, parseJson, prettyJson } from "~/lib/json";
+import { type Found, valueAt } from "~/lib/jsonpath";
+import { bytes, duration } from "~/lib/time";
+import { Code } from "~/ui/Code";
+import { Mono } from "~/ui/Mono";
+import { AssertTable } from "./AssertTable";
+import { Timings } from "./Timings";
+import "./steps.css";
+
+interface Props {
+  result: StepResult;
+  /** What the editor adds when a value is chosen; without them values can only be copied. */
+  onAssert?: (assert: Assert) => void;
+  onCapture?: (capture: Capture) => void;
+  /** Which tab is open at first. */
+  tab?: string;
+}
+
+/** The answer of a step: body with values to click, headers, assertions, times. */
+export function ResponseView({ result, onAssert, onCapture, tab = "body" }: Props) {
+  const { t } = useTranslation();
+  const { response } = result;
+  if (!response) {
+    return <p className="faint">{result.log_dropped ? t("report.logDropped") : t("report.noAnswer")}</p>;
+  }
+  const type = response.headers.find(([name]) => name.toLowerCase() === "content-type")?.[1];
+  const bad = result.asserts.filter((one) => !one.passed).length;
+  return (
+    <>
+      <div className="response-head num">
+        <strong>{response.status}</strong>
+        <span>{duration(result.duration_ms)}</span>
+        <span>{bytes(response.body_bytes)}</span>
+        {type && <span className="faint small">{type}</span>}
+      </div>
+      <Tabs
+        size="small"
+        defaultActiveKey={tab}
+        items={[
+          {
+            key: "body",
+            label: t("report.body"),
+            children: <Body result={result} onAssert={onAssert} onCapture={onCapture} />,
+          },
+          {
+            key: "headers",
+            label: `${t("report.headers")} ${response.headers.length}`,
+            children: <HeaderTable headers={response.headers} />,
+          },
+          {
+            key: "asserts",
+            label: `${t("report.asserts")} ${bad ? `✗ ${bad}/` : ""}${result.asserts.length}`,
+            children: <AssertTable asserts={result.asserts} />,
+          },
+          { key: "timings", label: t("report.timings"), children: <Timings timings={result.timings_ms} /> },
+        ]}
+      />
+    </>
+  );
+}
+
+export function HeaderTable({ headers }: { headers: [string, string][] }) {
+  return (
+    <table className="grid">
+      <tbody>
+        {headers.map(([name, value], index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: headers repeat
+          <tr key={index}>
+            <td>
+              <Mono text={name} />
+            </td>
+            <td>
+              <Mono text={value} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Body({ result, onAssert, onCapture }: Omit<Props, "tab">) {
+  const { t } = useTranslation();
+  const { message } = App.useApp();
+  const [picked, setPicked] = useState<(Found & { x: number; y: number }) | null>(null);
+  const body = result.response?.body ?? "";
+  const text = useMemo(() => prettyJson(body), [body]);
+  if (!body) return <p className="faint">{t("report.emptyBody")}</p>;
+  const done = () => setPicked(null);
+  const add = (predicate: string, value?: Json) => {
+    if (!picked) return;
+    onAssert?.({ query: { type: "jsonpath", expr: picked.path }, predicate, ...(value !== undefined && { value }) });
+    done();
+  };
+  const capture = () => {
+    if (!picked) return;
+    const name = /([A-Za-z_]\w*)\W*$/.exec(picked.path)?.[1] ?? "value";
+    onCapture?.({ name, query: { type: "jsonpath", expr: picked.path } });
+    done();
+  };
+  const types: Record<Found["kind"], string> = {
+    object: "is_object",
+    array: "is_list",
+    string: "is_string",
+    number: "",
+    boolean: "is_boolean",
+    null: "is_null",
+  };
+  const scalar = picked && picked.kind !== "object" && picked.kind !== "array";
+  const menu = picked && (
+    <div className="pick-menu">
+      <Mono text={picked.path} limit={200} />
+      {onAssert && scalar && (
+        <Button size="small" autoFocus onClick={() => add("==", parseJson(picked.raw))}>
+          {t("pick.equals")} {picked.raw.length > 40 ? `${picked.raw.slice(0, 40)}…` : picked.raw}
+        </Button>
+      )}
+      {onAssert && picked.length !== null && (
+        <Button size="small" autoFocus onClick={() => add("count", picked.length as number)}>
+          {t("pick.length", { count: picked.length })}
+        </Button>
+      )}
+      {onAssert && (
+        <Button size="small" onClick={() => add("exists")}>
+          {t("pick.exists")}
+        </Button>
+      )}
+      {onAssert && types[picked.kind] && (
+        <Button size="small" onClick={() => add(types[picked.kind])}>
+          {types[picked.kind]}
+        </Button>
+      )}
+      {onCapture && (
+        <Button size="small" onClick={capture}>
+          {t("pick.capture")}
+        </Button>
+      )}
+      <Button
+        size="small"
+        onClick={() => {
+          void copyText(picked.path);
+          void message.success(t("action.copied"));
+          done();
+        }}
+      >
+        {t("pick.copyPath")}
+      </Button>
+    </div>
+  );
+  return (
+    <>
+      {onAssert && <p className="faint small">{t("pick.hint")}</p>}
+      {result.response?.truncated && (
+        <p className="faint small">
+          {t("report.truncated")}{" "}
+          <button type="button" className="link" onClick={() => download("body.txt", new Blob([body]))}>
+            {t("action.download")}
+          </button>
+        </p>
+      )}
+      <Code
+        value={text}
+        label={t("report.body")}
+        onPick={(offset, place) => {
+          const found = valueAt(text, offset);
+          setPicked(found && { ...found, ...place });
+        }}
+      />
+      {picked && (
+        <Popover open content={menu} trigger="click" placement="bottomLeft" onOpenChange={(open) => !open && done()}>
+          <span style={{ position: "fixed", left: picked.x, top: picked.y, width: 1, height: 1 }} />
+        </Popover>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,87 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { Pagination } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import type { Occurrence, Page } from "~/api/types";
+import { duration, localTime, percent } from "~/lib/time";
+import { Loaded } from "~/ui/Page";
+import { Status } from "~/ui/Status";
+import { When } from "~/ui/When";
+
+/** Every due time of a task, what became of it, and why. */
+export function Ledger({ id, firstDue }: { id: number; firstDue: string | null }) {
+  const { t } = useTranslation();
+  const [page, setPage] = useState(1);
+  const ledger = useQuery({
+    queryKey: ["ledger", id, page],
+    queryFn: () =>
+      call<Page<Occurrence>>("GET", `/scheduler/tasks/${id}/occurrences`, { query: { page, page_size: 20 } }),
+    refetchInterval: 5000,
+  });
+  return (
+    <Loaded query={ledger}>
+      {(found) =>
+        found.total === 0 ? (
+          <p className="faint">
+            {firstDue ? t("tasks.firstDue", { time: localTime(firstDue) }) : t("tasks.nothingDue")}
+          </p>
+        ) : (
+          <div style={{ overflowX: "auto" }}>
+            <table className="grid">
+              <thead>
+                <tr>
+                  <th>{t("runs.due")}</th>
+                  <th>{t("tasks.outcome")}</th>
+                  <th>{t("tasks.lag")}</th>
+                  <th>{t("tasks.reason")}</th>
+                  <th>{t("tasks.attempts")}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {found.data.map((one) => (
+                  <tr key={`${one.due_at} ${one.manual} ${one.firings[0]?.run_id}`}>
+                    <td>
+                      <When at={one.due_at} />{" "}
+                      {one.manual && <span className="faint small">{t("trigger.manual")}</span>}
+                    </td>
+                    <td>
+                      <Status status={one.outcome} />
+                    </td>
+                    <td className="num">{duration(one.lag_ms)}</td>
+                    <td>
+                      {one.reason}
+                      {one.missed &&
+                        ` ${t("tasks.missedMany", { count: one.missed.count, to: localTime(one.missed.to_at) })}`}
+                    </td>
+                    <td>
+                      {one.firings.map((firing) =>
+                        firing.run_id ? (
+                          <Link key={firing.run_id} to={`/runs/${firing.run_id}` as "/"} className="actions nowrap">
+                            {firing.max_attempts > 1 && `${firing.attempt}/${firing.max_attempts}`}{" "}
+                            <Status status={firing.state} /> {percent(firing.pass_rate)}
+                          </Link>
+                        ) : null,
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+            {found.total > 20 && (
+              <Pagination
+                current={page}
+                pageSize={20}
+                total={found.total}
+                showSizeChanger={false}
+                onChange={setPage}
+                style={{ marginTop: 12 }}
+              />
+            )}
+          </div>
+        )
+      }
+    </Loaded>
+  );
+}

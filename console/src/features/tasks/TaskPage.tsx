@@ -1,0 +1,195 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { App, Button, Descriptions, Popconfirm, Tabs } from "antd";
+import { useTranslation } from "react-i18next";
+import { ApiError, call, idempotencyKey } from "~/api/client";
+import { people, queryClient } from "~/api/queries";
+import type { CaseItem, Cursor, NextTimes, Page as PageOf, Run, Task } from "~/api/types";
+import { RunTable } from "~/features/runs/RunTable";
+import { Trends } from "~/features/runs/Trends";
+import { Loaded, Page } from "~/ui/Page";
+import { Status } from "~/ui/Status";
+import { When } from "~/ui/When";
+import { Ledger } from "./Ledger";
+import { recurrence } from "./recurrence";
+import { Times } from "./Times";
+
+/** A task: what it runs, when it is due, what became of each due time. */
+export function TaskPage() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const { message } = App.useApp();
+  const id = Number(useParams({ strict: false }).id);
+  const task = useQuery({
+    queryKey: ["task", id],
+    queryFn: () => call<Task>("GET", `/scheduler/tasks/${id}`),
+    refetchInterval: (state) => (state.state.data?.status === "running" ? 3000 : 15_000),
+  });
+  const next = useQuery({
+    queryKey: ["next", id],
+    queryFn: () => call<NextTimes>("GET", `/scheduler/tasks/${id}/next`, { query: { count: 10 } }),
+  });
+  const runs = useQuery({
+    queryKey: ["runs", "task", id],
+    queryFn: () => call<Cursor<Run>>("GET", "/runs", { query: { task_id: id, limit: 20 } }),
+    refetchInterval: 15_000,
+  });
+  const known = new Map((useQuery(people()).data?.data ?? []).map((one) => [one.id, one.real_name || one.username]));
+  const caseIds = task.data?.case_ids.slice(0, 200).join(",") ?? "";
+  const cases = useQuery({
+    queryKey: ["cases", "of", caseIds],
+    queryFn: () => call<PageOf<CaseItem>>("GET", "/catalog/cases", { query: { ids: caseIds, page_size: 200 } }),
+    enabled: caseIds !== "",
+  });
+  const refresh = () =>
+    Promise.all(
+      [["task", id], ["next", id], ["ledger", id], ["runs"], ["tasks"]].map((queryKey) =>
+        queryClient.invalidateQueries({ queryKey }),
+      ),
+    );
+  const act = useMutation({
+    mutationFn: (what: "fire" | "pause" | "resume" | "cancel") =>
+      what === "cancel"
+        ? call<Partial<{ run_id: string }>>("POST", "/api-data/cancel-scheduled-task", { body: { task_id: id } })
+        : call<Partial<{ run_id: string }>>("POST", `/scheduler/tasks/${id}/${what}`, { headers: idempotencyKey() }),
+    onSuccess: async (answer, what) => {
+      if (what === "fire" && answer.run_id) await navigate({ to: `/runs/${answer.run_id}` as "/" });
+    },
+    onError: (error) => void message.error(error instanceof ApiError ? error.message : String(error)),
+    onSettled: refresh,
+  });
+  return (
+    <Loaded query={task}>
+      {(found) => (
+        <Page
+          title={found.task_name}
+          actions={
+            <>
+              {found.status !== "cancelled" && (
+                <Button type="primary" loading={act.isPending} onClick={() => act.mutate("fire")}>
+                  {t("tasks.runNow")}
+                </Button>
+              )}
+              {found.cron && ["pending", "running"].includes(found.status) && (
+                <Button onClick={() => act.mutate(found.paused ? "resume" : "pause")}>
+                  {found.paused ? t("tasks.resume") : t("tasks.pause")}
+                </Button>
+              )}
+              {found.status === "pending" && (
+                <Link to={`/tasks/${id}/edit` as "/"}>
+                  <Button>{t("action.edit")}</Button>
+                </Link>
+              )}
+              <Link to="/tasks/new" search={{ copy: String(id) } as never}>
+                <Button>{t("action.copy")}</Button>
+              </Link>
+              {found.status === "pending" && (
+                <Popconfirm title={t("tasks.cancelSure")} onConfirm={() => act.mutate("cancel")}>
+                  <Button danger>{t("tasks.cancel")}</Button>
+                </Popconfirm>
+              )}
+            </>
+          }
+        >
+          <div className="stack">
+            <div className="halves">
+              <section className="panel">
+                <Descriptions
+                  column={1}
+                  size="small"
+                  items={[
+                    {
+                      key: "status",
+                      label: t("runs.status"),
+                      children: <Status status={found.paused ? "paused" : found.status} />,
+                    },
+                    {
+                      key: "when",
+                      label: t("tasks.when"),
+                      children: found.cron ? (
+                        `${recurrence(found.cron, t)} (${found.timezone})`
+                      ) : (
+                        <When at={found.scheduled_at} full />
+                      ),
+                    },
+                    {
+                      key: "owners",
+                      label: t("tasks.owners"),
+                      children: found.owner_ids.map((one) => known.get(one) ?? `#${one}`).join(", "),
+                    },
+                    {
+                      key: "cases",
+                      label: `${t("tasks.cases")} ${found.case_ids.length || ""}`,
+                      children: (
+                        <span>
+                          {found.case_ids.slice(0, 12).map((one) => {
+                            const item = cases.data?.data.find((known) => known.id === one);
+                            return (
+                              <span key={one} style={{ marginInlineEnd: 10 }}>
+                                {item ? (
+                                  <Link to={`/p/${item.project_id}/cases/${one}` as "/"}>{item.name}</Link>
+                                ) : (
+                                  `#${one}`
+                                )}
+                              </span>
+                            );
+                          })}
+                          {found.case_ids.length > 12 && "…"}
+                        </span>
+                      ),
+                    },
+                    {
+                      key: "mode",
+                      label: t("tasks.mode"),
+                      children: found.parallel ? `${t("tasks.parallel")} ${found.max_parallel}` : t("tasks.serial"),
+                    },
+                    {
+                      key: "overlap",
+                      label: t("tasks.overlap"),
+                      children: t(`overlap.${found.overlap}` as "overlap.skip"),
+                    },
+                    { key: "retry", label: t("steps.retries"), children: found.max_retries },
+                    {
+                      key: "notify",
+                      label: t("tasks.notify"),
+                      children: t(`notify.${found.notify}` as "notify.always"),
+                    },
+                    { key: "count", label: t("tasks.count"), children: found.execution_count },
+                  ]}
+                />
+              </section>
+              <section className="panel">
+                <h2>{t("tasks.nextTimes")}</h2>
+                <Loaded query={next}>
+                  {(times) =>
+                    times.times.length ? <Times times={times} /> : <p className="faint">{t("tasks.nothingDue")}</p>
+                  }
+                </Loaded>
+              </section>
+            </div>
+            <Tabs
+              className="panel"
+              items={[
+                { key: "ledger", label: t("tasks.ledger"), children: <Ledger id={id} firstDue={found.next_due_at} /> },
+                {
+                  key: "runs",
+                  label: t("nav.runs"),
+                  children: (
+                    <>
+                      <Trends by={{ task_id: id }} />
+                      <Loaded query={runs}>
+                        {({ data }) =>
+                          data.length ? <RunTable runs={data} /> : <p className="faint">{t("runs.none")}</p>
+                        }
+                      </Loaded>
+                    </>
+                  ),
+                },
+              ]}
+            />
+          </div>
+        </Page>
+      )}
+    </Loaded>
+  );
+}

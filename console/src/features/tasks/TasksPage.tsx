@@ -1,0 +1,172 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { Button, Input, Select, Table } from "antd";
+import { useTranslation } from "react-i18next";
+import { call } from "~/api/client";
+import { people, projects } from "~/api/queries";
+import { useSession } from "~/api/session";
+import type { Page as PageOf, Task } from "~/api/types";
+import { duration, percent } from "~/lib/time";
+import { Empty } from "~/ui/Empty";
+import { Loaded, Page } from "~/ui/Page";
+import { Status } from "~/ui/Status";
+import { When } from "~/ui/When";
+import { recurrence } from "./recurrence";
+
+type Search = Record<string, string | undefined>;
+
+const STATUSES = ["pending", "running", "completed", "failed", "cancelled"];
+
+/** Every scheduled task with its state now; the rows keep up to date. */
+export function TasksPage() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const search = useSearch({ strict: false }) as Search;
+  const user = useSession()?.user;
+  const page = Number(search.page ?? 1);
+  const owner = search.owner === "me" ? user?.id : search.owner;
+  const query = {
+    status: search.status,
+    project_id: search.project,
+    owner_id: owner,
+    search: search.q,
+    page,
+    page_size: 20,
+  };
+  const listed = useQuery(projects).data?.data ?? [];
+  const known = new Map((useQuery(people()).data?.data ?? []).map((one) => [one.id, one.real_name || one.username]));
+  const tasks = useQuery({
+    queryKey: ["tasks", query],
+    queryFn: () => call<PageOf<Task>>("GET", "/scheduler/tasks", { query }),
+    placeholderData: keepPreviousData,
+    refetchInterval: (state) => {
+      const soon = (one: Task) =>
+        one.status === "running" || (one.next_due_at && new Date(one.next_due_at).getTime() - Date.now() < 60_000);
+      return state.state.data?.data.some(soon) ? 3000 : 30_000;
+    },
+  });
+  const go = (change: Search) => void navigate({ to: ".", search: { ...search, page: undefined, ...change } as never });
+  const filtered = Object.keys(search).some((key) => key !== "page");
+  const button = (
+    <Link to="/tasks/new">
+      <Button type="primary">{t("tasks.new")}</Button>
+    </Link>
+  );
+  return (
+    <Page title={t("nav.tasks")} actions={button}>
+      <div className="panel">
+        <div className="filters">
+          <Input.Search
+            allowClear
+            style={{ width: 220 }}
+            placeholder={t("tasks.search")}
+            aria-label={t("tasks.search")}
+            defaultValue={search.q}
+            onSearch={(q) => go({ q: q || undefined })}
+          />
+          <Select
+            allowClear
+            style={{ width: 130 }}
+            placeholder={t("runs.status")}
+            aria-label={t("runs.status")}
+            value={search.status}
+            options={STATUSES.map((value) => ({ value, label: t(`status.${value}` as "status.passed") }))}
+            onChange={(status) => go({ status })}
+          />
+          <Select
+            allowClear
+            style={{ width: 180 }}
+            placeholder={t("shell.project")}
+            aria-label={t("shell.project")}
+            value={search.project}
+            options={listed.map((one) => ({ value: String(one.id), label: one.name }))}
+            onChange={(project) => go({ project })}
+          />
+          <Select
+            allowClear
+            style={{ width: 130 }}
+            placeholder={t("tasks.anyOwner")}
+            aria-label={t("tasks.anyOwner")}
+            value={search.owner}
+            options={[{ value: "me", label: t("tasks.mine") }]}
+            onChange={(mine) => go({ owner: mine })}
+          />
+          {filtered && (
+            <Button onClick={() => void navigate({ to: ".", search: {} as never })}>{t("action.clearFilters")}</Button>
+          )}
+        </div>
+        <Loaded query={tasks}>
+          {(found) =>
+            found.total === 0 ? (
+              <Empty text={filtered ? t("tasks.noneFound") : t("tasks.none")}>{!filtered && button}</Empty>
+            ) : (
+              <Table<Task>
+                rowKey="id"
+                size="small"
+                dataSource={found.data}
+                scroll={{ x: "max-content" }}
+                pagination={{
+                  current: page,
+                  pageSize: 20,
+                  total: found.total,
+                  showSizeChanger: false,
+                  hideOnSinglePage: true,
+                  onChange: (next) => go({ page: String(next) }),
+                }}
+                columns={[
+                  {
+                    title: t("runs.status"),
+                    render: (_, one) => <Status status={one.paused ? "paused" : one.status} />,
+                  },
+                  {
+                    title: t("tasks.name"),
+                    render: (_, one) => <Link to={`/tasks/${one.id}` as "/"}>{one.task_name}</Link>,
+                  },
+                  {
+                    title: t("tasks.when"),
+                    render: (_, one) => (one.cron ? recurrence(one.cron, t) : t("tasks.once")),
+                  },
+                  {
+                    title: t("tasks.next"),
+                    render: (_, one) =>
+                      one.next_due_at ? (
+                        <When at={one.next_due_at} far />
+                      ) : one.cron ? (
+                        "–"
+                      ) : (
+                        <When at={one.scheduled_at} />
+                      ),
+                  },
+                  {
+                    title: t("tasks.last"),
+                    render: (_, one) =>
+                      one.last_run ? (
+                        <Link
+                          to={(one.last_run.run_id ? `/runs/${one.last_run.run_id}` : `/tasks/${one.id}`) as "/"}
+                          className="actions nowrap"
+                        >
+                          <Status status={one.last_run.status} />{" "}
+                          <span className="num">{percent(one.last_run.pass_rate)}</span>
+                        </Link>
+                      ) : (
+                        "–"
+                      ),
+                  },
+                  {
+                    title: t("tasks.owners"),
+                    render: (_, one) => one.owner_ids.map((id) => known.get(id) ?? `#${id}`).join(", "),
+                  },
+                  {
+                    title: t("tasks.cases"),
+                    render: (_, one) => <span className="num">{one.targets.length ? "…" : one.case_ids.length}</span>,
+                  },
+                  { title: t("tasks.lag"), render: (_, one) => <span className="num">{duration(one.lag_ms)}</span> },
+                ]}
+              />
+            )
+          }
+        </Loaded>
+      </div>
+    </Page>
+  );
+}

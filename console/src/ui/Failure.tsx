@@ -1,0 +1,50 @@
+import { Alert, Button } from "antd";
+import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { ApiError } from "~/api/client";
+
+interface Props {
+  error: unknown;
+  retry?: () => void;
+}
+
+/** What went wrong, with its code and request id; counts down where the server asked to wait, then retries once. */
+export function Failure({ error, retry }: Props) {
+  const { t } = useTranslation();
+  const api = error instanceof ApiError ? error : null;
+  const [left, setLeft] = useState(api?.retryAfter ?? 0);
+  useEffect(() => setLeft(api?.retryAfter ?? 0), [api]);
+  useEffect(() => {
+    if (left <= 0) return;
+    const timer = setTimeout(() => {
+      setLeft(left - 1);
+      if (left === 1) retry?.();
+    }, 1000);
+    return () => clearTimeout(timer);
+  }, [left, retry]);
+  const details = api ? [api.code, api.requestId].filter(Boolean).join(" · ") : null;
+  const faults = api?.errors.map((fault) => `${fault.field}: ${fault.msg ?? fault.reason}`) ?? [];
+  return (
+    <Alert
+      type="error"
+      showIcon
+      role="alert"
+      title={error instanceof Error ? error.message : String(error)}
+      description={
+        <>
+          {faults.map((fault) => (
+            <div key={fault}>{fault}</div>
+          ))}
+          {details && <code className="faint small">{details}</code>}
+        </>
+      }
+      action={
+        retry && (
+          <Button size="small" onClick={retry}>
+            {left > 0 ? t("error.retryIn", { seconds: left }) : t("action.retry")}
+          </Button>
+        )
+      }
+    />
+  );
+}

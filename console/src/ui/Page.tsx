@@ -1,0 +1,42 @@
+import { Skeleton } from "antd";
+import { type ReactNode, useEffect, useState } from "react";
+import { Failure } from "./Failure";
+
+interface Props {
+  title: ReactNode;
+  /** Beside the title, at the right. */
+  actions?: ReactNode;
+  children: ReactNode;
+}
+
+/** A page's heading and body; the heading takes focus when the page opens. */
+export function Page({ title, actions, children }: Props) {
+  return (
+    <div className="page">
+      <header className="page-head">
+        <h1 tabIndex={-1}>{title}</h1>
+        {actions && <div className="actions">{actions}</div>}
+      </header>
+      {children}
+    </div>
+  );
+}
+
+interface Answer<T> {
+  data: T | undefined;
+  error: unknown;
+  isPending: boolean;
+  refetch: () => unknown;
+}
+
+/** A query's states: a skeleton after 200 ms, the failure with a retry, or the data. */
+export function Loaded<T>({ query, children }: { query: Answer<T>; children: (data: T) => ReactNode }) {
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), 200);
+    return () => clearTimeout(timer);
+  }, []);
+  if (query.data !== undefined) return <>{children(query.data)}</>;
+  if (query.error) return <Failure error={query.error} retry={() => void query.refetch()} />;
+  return slow ? <Skeleton active paragraph={{ rows: 6 }} /> : null;
+}

@@ -1,0 +1,15 @@
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+const api = process.env.ROUNDS_API ?? "http://127.0.0.1:8000";
+const prefixes = ["/user", "/catalog", "/api-data", "/scheduler", "/runs", "/notifications"];
+
+export default defineConfig({
+  base: "/console/",
+  plugins: [react()],
+  resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
+  build: { target: "es2022", sourcemap: false, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 1500 },
+  server: { proxy: Object.fromEntries(prefixes.map((prefix) => [prefix, { target: api }])) },
+  test: { include: ["src/**/*.test.ts"] },
+});
