@@ -44,7 +44,8 @@ async def projects(ids: list[int]) -> list[dict[str, Any]]:
 
 def public_host() -> str:
     """The host in `ROUNDS_PUBLIC_URL`, which stands in Message-IDs."""
-    return urlsplit(settings().public_url).hostname or "localhost"
+    host = urlsplit(settings().public_url).hostname or ""
+    return host if host and ":" not in host else "localhost"
 
 
 def mail_file(delivery_id: UUID) -> Path:
@@ -61,8 +62,9 @@ class MailCarrier:
     def __init__(self) -> None:
         """Connects at the first mail."""
         url = settings().smtp_url
+        self._files = url is None
         self._smtp = None if url is None else _connection(url.get_secret_value())
-        self._down: str | None = None
+        self._down = None if self._files or self._smtp else "ROUNDS_SMTP_URL is no smtp://… address"
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,13 +81,13 @@ class MailCarrier:
         Only what the server says for good about this recipient or this message is final. A server that cannot be
         reached, refuses the log-in or the sender, is a fault of the settings: it is tried again, once per batch.
         """
-        if self._smtp is None:
+        if self._files:
             await asyncio.to_thread(_store, mail_file(delivery_id), message.as_bytes())
             return Sent("file")
-        if self._down is None and not self._smtp.is_connected:
+        if self._smtp is not None and self._down is None and not self._smtp.is_connected:
             self._down = await _connect(self._smtp)
-        if self._down is not None:
-            return Later(self._down)
+        if self._smtp is None or self._down is not None:
+            return Later(self._down or "")
         try:
             await self._smtp.send_message(message, recipients=[recipient])
         except aiosmtplib.SMTPRecipientsRefused as error:
@@ -99,12 +101,19 @@ class MailCarrier:
         return Sent("smtp")
 
 
-def _connection(url: str) -> aiosmtplib.SMTP:
-    address = urlsplit(url)
+def _connection(url: str) -> aiosmtplib.SMTP | None:
+    """The server that an address names; None when it names none."""
     ports = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+    try:
+        address = urlsplit(url)
+        port = address.port or ports[address.scheme]
+    except (ValueError, KeyError):
+        return None
+    if not address.hostname:
+        return None
     return aiosmtplib.SMTP(
         hostname=address.hostname,
-        port=address.port or ports[address.scheme],
+        port=port,
         username=unquote(address.username) if address.username else None,
         password=unquote(address.password) if address.password else None,
         use_tls=address.scheme == "smtps",

@@ -1,24 +1,30 @@
 """What the notifier does on its own: send what is queued, and take back what a lost worker held."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 
 import aiohttp
 
 from kit import clock
 from kit.crypto import DecryptionFailed
-from kit.errors import DependencyUnavailable
+from kit.errors import DependencyUnavailable, is_infrastructure
 from services.notifier import clients
 from services.notifier.db import database
 from services.notifier.models import Delivery
-from services.notifier.rules.mail import compose, render
+from services.notifier.rules.mail import compose, is_address, render
 from services.notifier.rules.telling import Later, Outcome, Refused
 from services.notifier.settings import notifier_settings
 from services.notifier.usecases import channels, deliveries
 
+log = logging.getLogger(__name__)
+
 MAILS_AT_ONCE = 20
 """Mails that go over one connection before the next claim."""
+LONGEST_BATCH_SECONDS = 10.0
+"""What a slow server leaves unsent after this is given back, so that a process can stop in time."""
 LONGEST_SLEEP_SECONDS = 5.0
 REAP_EVERY_SECONDS = 10.0
 POSTS_AT_ONCE = 20
@@ -36,12 +42,17 @@ async def send_mails() -> float:
     async with database.transaction() as session:
         parcels = await deliveries.pack(session, claimed)
     async with clients.MailCarrier() as carrier:
+        started = time.monotonic()
         for position, parcel in enumerate(parcels):
+            if time.monotonic() - started > LONGEST_BATCH_SECONDS:
+                async with database.transaction() as session:
+                    await deliveries.release(session, claimed[position:])
+                break
             async with database.transaction() as session:
                 held = await deliveries.renew(session, claimed[position:])
             if parcel.delivery.id not in held:
                 continue
-            outcome = await _send_mail(carrier, parcel, unanswered)
+            outcome = await _guarded(parcel, _send_mail(carrier, parcel, unanswered))
             async with database.transaction() as session:
                 await deliveries.finish(session, parcel.delivery, outcome)
     return 0
@@ -68,10 +79,23 @@ async def _send_mail(carrier: clients.MailCarrier, parcel: deliveries.Parcel, un
         return Later(unanswered) if unanswered else Refused("unknown_user")
     if user.deleted or not user.is_active or not user.email:
         return Refused("deleted" if user.deleted else "disabled" if not user.is_active else "no_address")
-    host = clients.public_host()
+    if not is_address(user.email):
+        return Refused("bad_address")
+    host, letter = clients.public_host(), parcel.letter()
     sender = notifier_settings().sender or f"rounds@{host}"
-    message = compose(parcel.delivery.id, render(parcel.letter), parcel.letter, sender, user.email, host)
+    message = compose(parcel.delivery.id, render(letter), letter, sender, user.email, host)
     return await carrier.send(parcel.delivery.id, message, user.email)
+
+
+async def _guarded(parcel: deliveries.Parcel, sending: Awaitable[Outcome]) -> Outcome:
+    """The outcome of a try; one that fails unexpectedly is tried later, and holds up no other."""
+    try:
+        return await sending
+    except Exception as error:
+        if is_infrastructure(error):
+            raise
+        log.exception("delivery %s failed unexpectedly", parcel.delivery.id)
+        return Later(f"internal error: {type(error).__name__}")
 
 
 async def send_posts() -> float:
@@ -90,17 +114,19 @@ async def send_posts() -> float:
 
 
 async def _send_post(web: aiohttp.ClientSession, parcel: deliveries.Parcel, now: datetime) -> None:
-    outcome: Outcome
-    if parcel.channel is None:
-        outcome = Refused("channel_deleted")
-    else:
-        try:
-            post = channels.post_to(parcel.channel, parcel.letter, parcel.delivery.id, now)
-            outcome = await clients.send_post(web, parcel.channel.kind, post)
-        except DecryptionFailed as error:
-            outcome = Later(str(error))
+    outcome = await _guarded(parcel, _post(web, parcel, now))
     async with database.transaction() as session:
         await deliveries.finish(session, parcel.delivery, outcome)
+
+
+async def _post(web: aiohttp.ClientSession, parcel: deliveries.Parcel, now: datetime) -> Outcome:
+    if parcel.channel is None:
+        return Refused("channel_deleted")
+    try:
+        post = channels.post_to(parcel.channel, parcel.letter(), parcel.delivery.id, now)
+    except DecryptionFailed as error:
+        return Later(str(error))
+    return await clients.send_post(web, parcel.channel.kind, post)
 
 
 async def _seconds_to_sleep(*, mail: bool) -> float:

@@ -97,7 +97,7 @@ class Delivery(Base, table=True):
     run_id: UUID = Field(foreign_key="completed_run.run_id", ondelete="CASCADE")
     channel_id: int
     """`MAIL_CHANNEL_ID`, or a channel's, which may have been deleted since."""
-    channel_kind: str = Field(sa_type=Text)
+    channel_kind: Literal["email"] | ChannelKind = Field(sa_type=Text)
     recipient: int
     """A user's id on the mail channel, else the channel's own."""
     language: str = Field(sa_type=Text)

@@ -1,12 +1,20 @@
 """The shapes of the notifier's HTTP API."""
 
 from datetime import datetime, time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 
 from contracts.scheduler import Notify
 from kit.clock import utc_text
@@ -17,7 +25,64 @@ Moment = Annotated[datetime, PlainSerializer(utc_text, return_type=str)]
 Status = Literal["queued", "sending", "sent", "failed", "skipped"]
 
 
-class ChannelName(BaseModel):
+_DELIVERY = {
+    "id": "6d0a4f0b-2d0e-5a7c-9b61-0f4f5c3e8d21",
+    "run_id": "0198e0c2-9b2f-7c31-a5d4-3f6f0e9c1b77",
+    "task_id": 1,
+    "task_name": "登录 等2个用例 2025-08-26T15:00:00",
+    "channel": {"id": 0, "kind": "email", "name": None},
+    "recipient": {"kind": "user", "id": 2, "name": "王小明"},
+    "status": "queued",
+    "reason": None,
+    "error": "451 4.3.0 try later",
+    "via": None,
+    "tries": 1,
+    "next_try_at": "2025-08-26T07:00:36Z",
+    "created_at": "2025-08-26T07:00:05Z",
+    "ended_at": None,
+}
+_MAIL = {"subject": "[失败 50%] 登录 等2个用例", "html": "<!doctype html>…", "text": "失败 50% 登录 等2个用例\n…"}
+_SETTINGS = {"name": "CI", "notify": "on_change", "language": "zh", "enabled": True}
+_CHANNEL = {
+    "id": 5,
+    "project": {"id": 7, "name": "项目A"},
+    **_SETTINGS,
+    "kind": "webhook",
+    "host": "hooks.example.com",
+    "signed": True,
+    "revision": 1,
+    "created_at": "2025-08-26T06:00:00Z",
+    "created_by": {"id": 5, "username": "testuser"},
+    "updated_at": "2025-08-26T06:00:00Z",
+    "updated_by": {"id": 5, "username": "testuser"},
+}
+_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 (an example)
+_PREFERENCE = {
+    "quiet_from": "22:00",
+    "quiet_until": "08:00",
+    "timezone": "Asia/Shanghai",
+    "muted_until": None,
+    "muted_task_ids": [12],
+}
+
+
+def _example(fields: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
+class Read(BaseModel):
+    """An answer; what stands under a field is its description."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Write(Body):
+    """A request body, likewise."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class ChannelName(Read):
     """The channel that a delivery goes over."""
 
     id: int
@@ -28,7 +93,7 @@ class ChannelName(BaseModel):
     """None: the built-in mail channel, or one that was deleted."""
 
 
-class Recipient(BaseModel):
+class Recipient(Read):
     """Who is told."""
 
     kind: Literal["user", "channel"]
@@ -36,8 +101,10 @@ class Recipient(BaseModel):
     name: str | None
 
 
-class DeliveryRead(BaseModel):
+class DeliveryRead(Read):
     """One message to one recipient over one channel."""
+
+    model_config = _example(_DELIVERY)
 
     id: UUID
     run_id: UUID
@@ -59,7 +126,7 @@ class DeliveryRead(BaseModel):
     ended_at: Moment | None
 
 
-class RenderedMail(BaseModel):
+class RenderedMail(Read):
     """A mail as its reader sees it. Show the HTML in a sandboxed frame."""
 
     subject: str
@@ -70,8 +137,12 @@ class RenderedMail(BaseModel):
 class DeliveryDetail(DeliveryRead):
     """A delivery with its message."""
 
+    model_config = _example({**_DELIVERY, "mail": _MAIL, "post": None})
+
     mail: RenderedMail | None
-    """None for who is neither the recipient nor a member of the run's projects."""
+    """Only of mails; null for who is neither the recipient nor a member of the run's projects."""
+    post: str | None
+    """Likewise, what a webhook or a chat gets, without the signature."""
 
 
 ChannelKind = Literal["webhook", "feishu", "dingtalk", "wecom", "slack", "teams"]
@@ -103,8 +174,10 @@ Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_name)
 Secret = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class ChannelUpdate(Body):
+class ChannelUpdate(Write):
     """A channel as it shall be; address and secret are kept where they are left out."""
+
+    model_config = _example(_SETTINGS)
 
     name: Name
     notify: Notify
@@ -114,8 +187,12 @@ class ChannelUpdate(Body):
     secret: Secret | None = None
 
 
-class ChannelCreate(Body):
+class ChannelCreate(Write):
     """A new channel."""
+
+    model_config = _example(
+        {"project_id": 7, "kind": "webhook", "url": "https://hooks.example.com/rounds", **_SETTINGS}
+    )
 
     project_id: Id
     name: Name
@@ -129,22 +206,24 @@ class ChannelCreate(Body):
     enabled: bool = True
 
 
-class UserName(BaseModel):
+class UserName(Read):
     """A user who changed something."""
 
     id: int
     username: str | None
 
 
-class ProjectName(BaseModel):
+class ProjectName(Read):
     """A project."""
 
     id: int
     name: str | None
 
 
-class ChannelRead(BaseModel):
+class ChannelRead(Read):
     """A channel; its address and secret are never shown."""
+
+    model_config = _example(_CHANNEL)
 
     id: int
     project: ProjectName
@@ -167,11 +246,21 @@ class ChannelRead(BaseModel):
 class ChannelCreated(ChannelRead):
     """A new channel with its secret, shown this once."""
 
+    model_config = _example({**_CHANNEL, "secret": _SECRET})
+
     secret: str | None
 
 
-class TrialResult(BaseModel):
+class ChannelsRotated(Read):
+    """How many channels were under an older key."""
+
+    rotated: int
+
+
+class TrialResult(Read):
     """What became of a test message."""
+
+    model_config = _example({"ok": False, "error": "HTTP 404"})
 
     ok: bool
     error: str | None
@@ -206,8 +295,10 @@ def _zone(name: str) -> str:
     return name
 
 
-class PreferenceWrite(Body):
+class PreferenceWrite(Write):
     """When the caller wants no mail. During quiet hours mails wait; while muted they are skipped."""
+
+    model_config = _example(_PREFERENCE)
 
     quiet_from: Annotated[time | None, BeforeValidator(_clock_time)]
     """`HH:MM`, in `timezone`; null: no quiet hours."""
@@ -221,8 +312,10 @@ class PreferenceWrite(Body):
     """No mail about these tasks."""
 
 
-class PreferenceRead(BaseModel):
+class PreferenceRead(Read):
     """When the caller wants no mail. Whether mail is wanted at all is the user's setting `notify.email`."""
+
+    model_config = _example(_PREFERENCE)
 
     quiet_from: str | None
     quiet_until: str | None

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import socket
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,8 @@ import httpx
 import pytest
 
 from contracts.catalog import ProjectChanged
+from kit.crypto import new_key
+from kit.settings import settings
 from services.notifier.settings import notifier_settings
 from tests.notifier.conftest import Notifier, case, project_changed, run_completed
 from tests.support.target import Target
@@ -263,6 +266,54 @@ async def test_a_test_message_tells_what_the_other_side_said(
     refused = await member.post(f"/notifications/channels/{bad['id']}/test")
     assert refused.json() == {"ok": False, "error": "HTTP 403"}
     assert "Rounds 测试消息" in target.requests[0].body.decode()
+
+
+async def test_what_a_channel_gets_is_shown(
+    notifier: Notifier, member: httpx.AsyncClient, target: Target, reachable: None
+) -> None:
+    del reachable
+    await create(member, url=f"{target.url}/echo")
+    notifier.start()
+    await notifier.deliver(run_completed(owner_ids=[]))
+    await notifier.settled()
+    (delivery,) = (await member.get("/notifications/deliveries")).json()["data"]
+    shown = (await member.get(f"/notifications/deliveries/{delivery['id']}")).json()
+    assert shown["mail"] is None
+    assert json.loads(shown["post"])["data"] == json.loads(target.requests[0].body)["data"]
+
+
+async def test_a_new_key_encrypts_channels_anew(
+    notifier: Notifier, member: httpx.AsyncClient, configured: pytest.MonkeyPatch, target: Target, reachable: None
+) -> None:
+    del reachable
+    made = await create(member, url=f"{target.url}/echo")
+    root = await notifier.user(9, is_superuser=True)
+    old = os.environ["ROUNDS_ENCRYPTION_KEYS"]
+    new = f"k2:{new_key()}"
+
+    configured.setenv("ROUNDS_ENCRYPTION_KEYS", f"{new},{old}")
+    settings.cache_clear()
+    assert (await member.post("/notifications/channels:rotate")).status_code == 403
+    assert (await root.post("/notifications/channels:rotate")).json() == {"rotated": 1}
+    assert (await root.post("/notifications/channels:rotate")).json() == {"rotated": 0}
+
+    configured.setenv("ROUNDS_ENCRYPTION_KEYS", new)
+    settings.cache_clear()
+    assert (await member.post(f"/notifications/channels/{made['id']}/test")).json() == {"ok": True, "error": None}
+
+
+async def test_a_channel_whose_key_is_gone_says_so(
+    notifier: Notifier, member: httpx.AsyncClient, configured: pytest.MonkeyPatch
+) -> None:
+    made = await create(member)
+    configured.setenv("ROUNDS_ENCRYPTION_KEYS", f"k2:{new_key()}")
+    settings.cache_clear()
+    tried = (await member.post(f"/notifications/channels/{made['id']}/test")).json()
+    assert tried["ok"] is False
+    assert "no key k1" in tried["error"]
+    notifier.start()
+    await notifier.deliver(run_completed(owner_ids=[]))
+    await until(lambda: notifier.rows("SELECT id FROM delivery WHERE status = 'queued' AND error LIKE '%no key k1%'"))
 
 
 async def test_what_waits_for_a_removed_channel_fails(notifier: Notifier, member: httpx.AsyncClient) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
+from uuid_utils.compat import uuid7
 
 from kit.settings import settings
 from services.notifier.loops import send_mails
@@ -170,6 +171,80 @@ async def test_a_wrong_password_fails_nobody_and_is_never_told(configured: pytes
             settings.cache_clear()
             await notifier.move_clock(timedelta(seconds=31))
             assert await notifier.settled() == {1: "sent"}
+
+
+@pytest.mark.parametrize("url", ["carrier-pigeon://roof", "smtp://", "smtp://host:99999", "mail.example.test:25"])
+async def test_an_address_of_the_mail_server_that_is_none_is_told_and_loses_nothing(
+    configured: pytest.MonkeyPatch, smtp: SmtpServer, url: str
+) -> None:
+    configured.setenv("ROUNDS_SMTP_URL", url)
+    settings.cache_clear()
+    async with running() as notifier:
+        await notifier.user(1)
+        notifier.start()
+        await notifier.deliver(run_completed(owner_ids=[1]))
+        await waits_for_another_try(notifier)
+        assert await errors(notifier) == ["ROUNDS_SMTP_URL is no smtp://… address"]
+
+        configured.setenv("ROUNDS_SMTP_URL", smtp.url)
+        settings.cache_clear()
+        await notifier.move_clock(timedelta(seconds=31))
+        assert await notifier.settled() == {1: "sent"}
+
+
+@pytest.mark.parametrize(
+    "email", ["nonsense", "a@b@c", "a@example.test\r\nBcc: victim@example.test", "a b@example.test"]
+)
+async def test_an_address_that_is_none_fails_and_harms_no_other(
+    mailing: Notifier, smtp: SmtpServer, email: str
+) -> None:
+    await mailing.user(1, email=email)
+    await mailing.user(2)
+    await mailing.deliver(run_completed())
+    assert await mailing.settled() == {1: "failed", 2: "sent"}
+    assert [row["error"] for row in await mailing.rows("SELECT error FROM delivery WHERE recipient = 1")] == [
+        "bad_address"
+    ]
+    assert [mail.recipients for mail in smtp.mails] == [["user2@example.test"]]
+
+
+async def test_a_run_that_cannot_be_told_holds_up_no_other(mailing: Notifier, smtp: SmtpServer) -> None:
+    await mailing.user(1)
+    async with database.transaction() as session:
+        await session.execute(
+            text(f"""
+            INSERT INTO completed_run (run_id, task_id, project_ids, body) VALUES ('{uuid7()}', 9, '{{}}', '{{}}');
+        """)
+        )
+        await session.execute(
+            text("""
+            INSERT INTO delivery (id, run_id, channel_id, channel_kind, recipient, language, status, tries, not_before,
+                                  give_up_at, unsubscribe_token)
+            SELECT gen_random_uuid(), run_id, 0, 'email', 1, 'zh', 'queued', 0, clock_now(),
+                   clock_now() + interval '1 day', 't' FROM completed_run
+        """)
+        )
+    await mailing.deliver(run_completed(owner_ids=[1]))
+    await until(lambda: smtp.mails)
+    await waits_for_another_try(mailing)
+    assert await errors(mailing) == ["internal error: ValidationError"]
+
+
+async def test_what_a_slow_server_leaves_unsent_is_given_back_untried(
+    configured: pytest.MonkeyPatch, smtp: SmtpServer
+) -> None:
+    configured.setenv("ROUNDS_SMTP_URL", smtp.url)
+    configured.setattr("services.notifier.loops.LONGEST_BATCH_SECONDS", 0.1)
+    settings.cache_clear()
+    async with running() as notifier:
+        for user_id in (1, 2, 3):
+            await notifier.user(user_id)
+        await notifier.deliver(run_completed(owner_ids=[1, 2, 3]))
+        smtp.delay_seconds = 0.2
+        await send_mails()
+        rows = await notifier.rows("SELECT status, tries FROM delivery ORDER BY status")
+        found = [(row["status"], row["tries"]) for row in rows]
+        assert found == [("queued", 0), ("queued", 0), ("sent", 1)]
 
 
 async def test_senders_that_run_at_the_same_time_send_each_mail_once(

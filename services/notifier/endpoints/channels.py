@@ -23,6 +23,7 @@ from services.notifier.schemas import (
     ChannelCreate,
     ChannelCreated,
     ChannelRead,
+    ChannelsRotated,
     ChannelUpdate,
     ProjectName,
     TrialResult,
@@ -72,6 +73,15 @@ async def delete_channel(channel_id: ChannelId, caller: Caller, revision: IfMatc
     caller = await _confirmed(caller, await _project_of(channel_id))
     async with database.transaction() as session:
         await channels.remove(session, caller, channel_id, revision)
+
+
+@router.post(":rotate", summary="Encrypt channels anew")
+async def rotate_secrets(caller: Caller, session: Session) -> ChannelsRotated:
+    """Superusers encrypt up to 500 channels that are under an older key with the first of `ROUNDS_ENCRYPTION_KEYS`.
+
+    To be called until it answers 0; then the older keys can go.
+    """
+    return ChannelsRotated(rotated=await channels.rotate_secrets(session, caller))
 
 
 @router.post("/{channel_id}/test", summary="Send a test message")

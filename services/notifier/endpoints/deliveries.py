@@ -12,6 +12,7 @@ from kit.http import Page, PagingQuery
 from services.notifier import queries
 from services.notifier.db import Caller, Session
 from services.notifier.models import MAIL_CHANNEL_ID, Delivery
+from services.notifier.rules.chats import write_post
 from services.notifier.rules.mail import render
 from services.notifier.schemas import ChannelName, DeliveryDetail, DeliveryRead, Recipient, RenderedMail, Status
 from services.notifier.usecases import deliveries
@@ -38,19 +39,24 @@ async def list_deliveries(
 
 @router.get("/deliveries/{delivery_id}", summary="A delivery with its message")
 async def get_delivery(delivery_id: UUID, caller: Caller, session: Session) -> DeliveryDetail:
-    """One delivery, with the very mail that was, or will be, sent."""
+    """One delivery, with the very message that was, or will be, sent."""
     delivery = await session.get(Delivery, delivery_id)
     if delivery is None:
         raise NotFound
     completed = (await queries.completed_runs(session, [delivery.run_id]))[delivery.run_id]
-    mail = None
-    if deliveries.may_see_mail(caller, delivery, completed):
+    mail = post = None
+    if deliveries.may_see_message(caller, delivery, completed):
         own = delivery.recipient == caller.user_id
         projects = await queries.projects(session, completed.project_ids)
-        rendered = render(deliveries.letter_of(delivery, completed, projects, may_unsubscribe=own))
-        mail = RenderedMail(subject=rendered.subject, html=rendered.html, text=rendered.text)
+        letter = deliveries.letter_of(delivery, completed, projects, may_unsubscribe=own)
+        if delivery.channel_kind == "email":
+            rendered = render(letter)
+            mail = RenderedMail(subject=rendered.subject, html=rendered.html, text=rendered.text)
+        else:
+            moment = delivery.ended_at or delivery.created_at
+            post = write_post(delivery.channel_kind, "", None, delivery.id, letter, moment).body.decode()
     (read,) = await _read(session, [delivery])
-    return DeliveryDetail(**read.model_dump(), mail=mail)
+    return DeliveryDetail(**read.model_dump(), mail=mail, post=post)
 
 
 @router.post("/deliveries/{delivery_id}/retry", summary="Send a failed or skipped delivery after all")

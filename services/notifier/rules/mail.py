@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from functools import partial
@@ -177,6 +178,14 @@ def _marks(change: Change | None) -> dict[int, str]:
 def local_time(moment: datetime, zone: ZoneInfo) -> str:
     """A time for people, with its offset: `2025-08-26 15:00:00 +08:00`."""
     return moment.astimezone(zone).isoformat(sep=" ", timespec="seconds").replace("+", " +")
+
+
+def is_address(text: str) -> bool:
+    """Whether mail can be addressed so: one mailbox, nothing else."""
+    try:
+        return Address(addr_spec=text).addr_spec == text
+    except (ValueError, MessageError, IndexError):
+        return False
 
 
 def compose(

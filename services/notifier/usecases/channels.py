@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from contracts.executor import CaseOutcome, RunCompleted
 from kit import clock
 from kit.caller import Caller
-from kit.crypto import decrypt, encrypt
+from kit.crypto import decrypt, encrypt, key_ids
 from kit.errors import FieldFault, InvalidParameter, NotFound, RevisionConflict
 from kit.settings import settings
 from services.notifier import queries
@@ -21,6 +21,7 @@ from services.notifier.rules.chats import SIGNING, ChannelKind, Post, write_post
 from services.notifier.rules.mail import Letter
 from services.notifier.schemas import ChannelCreate, ChannelUpdate
 
+ROTATED_AT_ONCE = 500
 URL = "channel url"
 SECRET = "channel secret"  # noqa: S105 (what the secret is called)
 """Names under which they are encrypted, bound to the project. No secret of an environment may hold a space."""
@@ -65,15 +66,18 @@ async def create(session: AsyncSession, caller: Caller, new: ChannelCreate) -> t
 async def update(session: AsyncSession, caller: Caller, id_: int, new: ChannelUpdate, revision: int | None) -> Channel:
     """Replace a channel; address and secret are kept where they are left out.
 
-    Raises: NotFound, PermissionDenied, RevisionConflict, InvalidParameter.
+    Raises: NotFound, PermissionDenied, RevisionConflict, InvalidParameter, DecryptionFailed (the key of what is kept
+    is gone: give both anew).
     """
     channel = await _for_write(session, caller, id_, revision)
     await _check(session, channel.project_id, new, channel.kind, but=id_)
     channel.name, channel.notify, channel.language, channel.enabled = new.name, new.notify, new.language, new.enabled
-    if new.url is not None:
-        channel.url, channel.host = encrypt(URL, channel.project_id, new.url), _host(new.url)
-    if new.secret is not None:
-        channel.secret = encrypt(SECRET, channel.project_id, new.secret)
+    secret = new.secret
+    if secret is None and channel.secret is not None:
+        secret = decrypt(SECRET, channel.project_id, channel.secret)
+    channel.url = encrypt(URL, channel.project_id, new.url or decrypt(URL, channel.project_id, channel.url))
+    channel.host = channel.host if new.url is None else _host(new.url)
+    channel.secret = None if secret is None else encrypt(SECRET, channel.project_id, secret)
     channel.revision += 1
     channel.updated_by, channel.updated_at = caller.user_id, await clock.now(session)
     session.add(channel)
@@ -87,6 +91,25 @@ async def remove(session: AsyncSession, caller: Caller, id_: int, revision: int 
     """
     await _for_write(session, caller, id_, revision)
     await session.exec(delete(Channel).where(col(Channel.id) == id_))
+
+
+async def rotate_secrets(session: AsyncSession, caller: Caller) -> int:
+    """Encrypt up to 500 channels that are under an older key with the first key; answers how many those were.
+
+    To be called again until the answer is 0; the older keys must stay in `ROUNDS_ENCRYPTION_KEYS` until then.
+
+    Raises: PermissionDenied (no superuser), DecryptionFailed (a key is missing).
+    """
+    caller.require_superuser()
+    prefix = f"{key_ids()[0]}:"
+    stale = select(Channel).where(~col(Channel.url).startswith(prefix, autoescape=True)).order_by(col(Channel.id))
+    found = (await session.exec(stale.limit(ROTATED_AT_ONCE).with_for_update())).all()
+    for channel in found:
+        channel.url = encrypt(URL, channel.project_id, decrypt(URL, channel.project_id, channel.url))
+        if channel.secret is not None:
+            channel.secret = encrypt(SECRET, channel.project_id, decrypt(SECRET, channel.project_id, channel.secret))
+        session.add(channel)
+    return len(found)
 
 
 async def _for_write(session: AsyncSession, caller: Caller, id_: int, revision: int | None) -> Channel:

@@ -46,6 +46,10 @@ _RENEW = text(f"""
     UPDATE delivery SET lease_until = clock_now() + {LEASE}
     WHERE id = ANY(:ids) AND lease_token = :token RETURNING id
 """)
+_RELEASE = text("""
+    UPDATE delivery SET status = 'queued', tries = tries - 1, lease_token = NULL, lease_until = NULL
+    WHERE id = ANY(:ids) AND lease_token = :token AND status = 'sending'
+""")
 _REAP = text("""
     UPDATE delivery SET status = 'queued', lease_token = NULL, lease_until = NULL, not_before = clock_now(),
                         error = 'worker_lost'
@@ -70,9 +74,14 @@ class Parcel:
     """A claimed delivery and what it needs to be sent."""
 
     delivery: Delivery
-    letter: Letter
+    completed: CompletedRun
+    projects: Mapping[int, KnownProject]
     user: queries.User | None
     channel: Channel | None
+
+    def letter(self) -> Letter:
+        """What it tells, in its recipient's language."""
+        return letter_of(self.delivery, self.completed, self.projects, may_unsubscribe=True)
 
 
 async def claim(session: AsyncSession, *, mail: bool, limit: int) -> Sequence[Delivery]:
@@ -89,8 +98,17 @@ async def seconds_to_next(session: AsyncSession, *, mail: bool) -> float | None:
 
 async def renew(session: AsyncSession, claimed: Sequence[Delivery]) -> set[UUID]:
     """Hold claimed deliveries for two minutes more; answers which are still ours."""
-    values = {"ids": [delivery.id for delivery in claimed], "token": claimed[0].lease_token}
-    return set((await session.execute(_RENEW, values)).scalars())
+    return set((await session.execute(_RENEW, _held(claimed))).scalars())
+
+
+async def release(session: AsyncSession, claimed: Sequence[Delivery]) -> None:
+    """Give back what there is no time for; it counts as no try."""
+    await session.execute(_RELEASE, _held(claimed))
+    wake_after_commit(session, "delivery")
+
+
+def _held(claimed: Sequence[Delivery]) -> dict[str, Any]:
+    return {"ids": [delivery.id for delivery in claimed], "token": claimed[0].lease_token}
 
 
 async def unknown_recipients(session: AsyncSession, claimed: Sequence[Delivery]) -> list[int]:
@@ -120,7 +138,8 @@ async def pack(session: AsyncSession, claimed: Sequence[Delivery]) -> list[Parce
     return [
         Parcel(
             delivery,
-            letter_of(delivery, runs[delivery.run_id], projects, may_unsubscribe=True),
+            runs[delivery.run_id],
+            projects,
             users.get(delivery.recipient) if delivery.channel_id == MAIL_CHANNEL_ID else None,
             channels.get(delivery.channel_id),
         )
@@ -198,7 +217,7 @@ async def reap(session: AsyncSession) -> int:
     return len(reaped)
 
 
-def may_see_mail(caller: Caller, delivery: Delivery, completed: CompletedRun) -> bool:
+def may_see_message(caller: Caller, delivery: Delivery, completed: CompletedRun) -> bool:
     """Whether the caller may see a delivery's message and send it again: its recipient and members of its projects."""
     own = delivery.channel_id == MAIL_CHANNEL_ID and delivery.recipient == caller.user_id
     return own or caller.is_superuser or any(caller.is_member(project) for project in completed.project_ids)
@@ -213,7 +232,7 @@ async def retry(session: AsyncSession, caller: Caller, id_: UUID) -> Delivery:
     if delivery is None:
         raise NotFound
     completed = (await queries.completed_runs(session, [delivery.run_id]))[delivery.run_id]
-    if not may_see_mail(caller, delivery, completed):
+    if not may_see_message(caller, delivery, completed):
         raise PermissionDenied
     if delivery.status not in {"failed", "skipped"}:
         raise DeliveryNotEnded(status=delivery.status)
