@@ -17,7 +17,8 @@ from kit.errors import NotAuthenticated, NotFound
 from kit.http import Paging
 from services.auth.db import database
 from services.auth.models import Audit, KnownProject, Membership, Token, User
-from services.auth.schemas import AuditFilter, UserSort
+from services.auth.schemas.audit import AuditFilter
+from services.auth.schemas.users import UserSort
 
 RowT = TypeVar("RowT", bound=SQLModel)
 

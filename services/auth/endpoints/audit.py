@@ -12,7 +12,7 @@ from services.auth import queries
 from services.auth.db import Session
 from services.auth.endpoints.callers import Superuser
 from services.auth.models import Audit
-from services.auth.schemas import Actor, AuditFilter, AuditPage, AuditRead
+from services.auth.schemas.audit import Actor, AuditFilter, AuditPage, AuditRead
 
 router = APIRouter(prefix="/user", tags=["audit"])
 

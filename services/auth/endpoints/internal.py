@@ -6,7 +6,7 @@ from kit.errors import NotAuthenticated
 from kit.http import service_only
 from services.auth import queries
 from services.auth.db import Session
-from services.auth.schemas import Ids, TokenHash, TokenRefused, UserOfToken, UsersFound
+from services.auth.schemas.internal import Ids, TokenHash, TokenRefused, UserOfToken, UsersFound
 
 router = APIRouter(prefix="/internal/auth", dependencies=[Depends(service_only)], include_in_schema=False)
 

@@ -10,15 +10,9 @@ from kit.messages import N_, translate
 from services.auth import clients, queries
 from services.auth.db import Session, database
 from services.auth.endpoints.callers import Caller, Superuser
-from services.auth.schemas import (
-    Id,
-    Member,
-    MemberPage,
-    MembersUpdate,
-    ProjectAssignment,
-    ProjectName,
-    ProjectsAssigned,
-)
+from services.auth.schemas.fields import Id
+from services.auth.schemas.memberships import MemberPage, MembersUpdate, ProjectAssignment, ProjectsAssigned
+from services.auth.schemas.users import Member, ProjectName
 from services.auth.usecases import memberships
 
 router = APIRouter(prefix="/user", tags=["memberships"])

@@ -20,10 +20,10 @@ from services.auth.endpoints.callers import (
 )
 from services.auth.errors import LoginFailed
 from services.auth.rules import MIN_PASSWORD_LENGTH
-from services.auth.schemas import (
+from services.auth.schemas.fields import Message
+from services.auth.schemas.sessions import (
     LoggedIn,
     Login,
-    Message,
     PasswordChange,
     PasswordRules,
     Platform,

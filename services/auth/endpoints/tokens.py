@@ -15,7 +15,8 @@ from services.auth.db import Session
 from services.auth.endpoints.callers import Caller, caller_with_any_scope, try_password
 from services.auth.errors import LoginFailed
 from services.auth.models import Token
-from services.auth.schemas import Id, Message, TokenCreate, TokenMade, TokenPage, TokenRead
+from services.auth.schemas.fields import Id, Message
+from services.auth.schemas.tokens import TokenCreate, TokenMade, TokenPage, TokenRead
 from services.auth.usecases import tokens
 from services.auth.usecases.attempts import Attempt
 

@@ -12,11 +12,9 @@ from services.auth import queries
 from services.auth.db import Session
 from services.auth.endpoints.callers import Caller, Superuser
 from services.auth.models import KnownProject, User
-from services.auth.schemas import (
-    Id,
-    Message,
+from services.auth.schemas.fields import Id, Message, SearchText
+from services.auth.schemas.users import (
     ProjectName,
-    SearchText,
     SettingsRead,
     SettingsUpdate,
     UserAnswer,

@@ -13,7 +13,7 @@ from kit.errors import FieldFault, InvalidParameter, MustChangePassword, NotFoun
 from services.auth import queries, rules
 from services.auth.errors import LoginFailed, TooManyTokens
 from services.auth.models import Token, User
-from services.auth.schemas import TokenCreate
+from services.auth.schemas.tokens import TokenCreate
 from services.auth.usecases import audit, users
 from services.auth.usecases.attempts import Attempt, forgive_attempts
 

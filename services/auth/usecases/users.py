@@ -17,7 +17,7 @@ from kit.errors import FieldFault, InvalidParameter, PermissionDenied
 from kit.outbox import publish
 from services.auth import queries, rules
 from services.auth.models import Membership, Token, User
-from services.auth.schemas import SettingsUpdate, UserCreate, UserUpdate
+from services.auth.schemas.users import SettingsUpdate, UserCreate, UserUpdate
 from services.auth.settings import auth_settings
 from services.auth.usecases import audit, passwords
 from services.auth.usecases.attempts import Attempt, forgive_attempts
