@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MAX_VALUE_BYTES = 900 * 1024
 
 _INSERT = text("""
-    INSERT INTO outbox (event_id, topic, type, key, subscriber, traceparent, value)
-    SELECT event_id, topic, type, key, subscriber, :traceparent, value
+    INSERT INTO outbox (event_id, topic, type, key, subscriber, time, traceparent, value)
+    SELECT event_id, topic, type, key, subscriber, (SELECT clock_now()), :traceparent, value
     FROM unnest(CAST(:event_ids AS uuid[]), CAST(:topics AS text[]), CAST(:types AS text[]), CAST(:keys AS text[]),
                 CAST(:subscribers AS text[]), CAST(:values AS bytea[]))
          WITH ORDINALITY AS event (event_id, topic, type, key, subscriber, value, position)
@@ -79,8 +79,9 @@ async def publish_from(
         WITH {ctes},
         made AS (SELECT uuidv7() AS id, key, convert_to(value::text, 'UTF8') AS value FROM event),
         stated AS (
-            INSERT INTO outbox (event_id, topic, type, key, subscriber, traceparent, value)
-            SELECT id, '{event.topic}', '{event.event_type()}', key::text, subscriber, :traceparent, value
+            INSERT INTO outbox (event_id, topic, type, key, subscriber, time, traceparent, value)
+            SELECT id, '{event.topic}', '{event.event_type()}', key::text, subscriber, (SELECT clock_now()),
+                   :traceparent, value
             FROM made CROSS JOIN unnest(ARRAY[{listed}]) AS subscriber
             RETURNING octet_length(value) AS size)
         SELECT (SELECT count(*) FROM stated) AS stated, (SELECT max(size) FROM stated) AS size, found.*

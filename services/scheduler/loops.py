@@ -6,7 +6,7 @@ from kit.errors import DependencyUnavailable
 from services.scheduler import clients
 from services.scheduler.db import database
 from services.scheduler.settings import scheduler_settings
-from services.scheduler.usecases import answers, ending, firing
+from services.scheduler.usecases import answers, ending, firing, saving
 
 HOUR = 3600.0
 
@@ -40,8 +40,9 @@ async def _ask(silent: ending.Silent) -> None:
         await ending.reconcile(session, silent, state)
 
 
-async def forget_kept_answers() -> float:
-    """Delete answers to `Idempotency-Key` that are a day old."""
+async def tidy() -> float:
+    """Delete answers to `Idempotency-Key` that are a day old, and sum up the task counts."""
     async with database.transaction() as session:
         await answers.forget_answers(session)
+        await saving.sum_up_counts(session)
     return HOUR

@@ -10,7 +10,7 @@ from services.scheduler import migrations
 from services.scheduler.consumers import consumer
 from services.scheduler.db import database
 from services.scheduler.endpoints import api_data, passes, tasks, times
-from services.scheduler.loops import ask_about_silent_firings, fire_due_tasks, forget_kept_answers
+from services.scheduler.loops import ask_about_silent_firings, fire_due_tasks, tidy
 
 service = Service(
     name="scheduler",
@@ -18,5 +18,5 @@ service = Service(
     migrations=migrations,
     routers=[api_data.router, tasks.router, times.router, passes.router],
     consumer=consumer,
-    loops=[Loop(fire_due_tasks, wake="due"), Loop(ask_about_silent_firings), Loop(forget_kept_answers)],
+    loops=[Loop(fire_due_tasks, wake="due"), Loop(ask_about_silent_firings), Loop(tidy)],
 )

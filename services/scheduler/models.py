@@ -106,6 +106,19 @@ class Task(Base, table=True):
         return self.id
 
 
+class TaskCount(Base, table=True):
+    """How many tasks there are of a status, kept by triggers: counting a million rows takes too long for a list.
+
+    The sum over all backends counts; each database session has rows of its own, so that none waits for another.
+    """
+
+    __tablename__ = "task_count"
+
+    backend: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    status: str = Field(sa_column=Column(Text, primary_key=True))
+    tasks: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
 class TaskOwner(Base, table=True):
     """Who sees a task in the own list: its owners and who made it."""
 

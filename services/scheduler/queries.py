@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.scheduler.db import database
-from services.scheduler.models import AnyKnown, Firing, Task, TaskOwner, TaskProject
+from services.scheduler.models import AnyKnown, Firing, Task, TaskCount, TaskOwner, TaskProject
 
 MAX_ID = 2**31 - 1
 _USERS = database.metadata.tables["known_user"]
@@ -96,30 +96,30 @@ async def list_tasks(  # noqa: PLR0913 (its filters)
 
     `seen_by` keeps those that a user owns or made, `owner_id` those that a user owns.
     """
-    wanted = select(Task)
-    counted = select(func.count()).select_from(Task)
     whose = seen_by if seen_by is not None else owner_id
-    id_ = col(Task.id)
-    conditions: list[Any] = []
+    filters: list[ColumnElement[bool]] = []
+    if owner_id is not None:
+        filters.append(col(Task.owner_ids).contains([owner_id]))
+    if project_id is not None:
+        filters.append(_in_project(project_id))
+    if search:
+        filters.append(col(Task.task_name).icontains(search, autoescape=True))
+    of_status = [] if status is None else [col(Task.status) == status]
+
+    query, id_ = select(Task).where(*filters, *of_status), col(Task.id)
     if whose is not None:
         id_ = col(TaskOwner.task_id)
-        conditions.append(TaskOwner.owner_id == whose)
-        wanted = wanted.join(TaskOwner, col(TaskOwner.task_id) == col(Task.id))
-        counted = select(func.count()).select_from(TaskOwner)
-    on_task: list[Any] = []
-    if owner_id is not None:
-        on_task.append(col(Task.owner_ids).contains([owner_id]))
-    if project_id is not None:
-        on_task.append(_in_project(project_id))
-    if status is not None:
-        on_task.append(Task.status == status)
-    if search:
-        on_task.append(col(Task.task_name).icontains(search, autoescape=True))
-    if whose is not None and on_task:
-        counted = counted.join(Task, col(TaskOwner.task_id) == col(Task.id))
-    total = (await session.exec(counted.where(*conditions, *on_task))).one()
-    page = wanted.where(*conditions, *on_task).order_by(*([order] if order is not None else []), id_.desc())
-    return total, list(await session.exec(page.offset(offset).limit(limit)))
+        query = query.join(TaskOwner, id_ == col(Task.id)).where(col(TaskOwner.owner_id) == whose)
+    if whose is None and not filters:
+        counts = select(func.coalesce(func.sum(TaskCount.tasks), 0))
+        counted = counts if status is None else counts.where(col(TaskCount.status) == status)
+    elif not filters and not of_status:
+        counted = select(func.count()).select_from(TaskOwner).where(col(TaskOwner.owner_id) == whose)
+    else:
+        counted = select(func.count()).select_from(query.with_only_columns(id_).subquery())
+    total = (await session.exec(counted)).one()
+    page = query.order_by(*([] if order is None else [order]), id_.desc()).offset(offset).limit(limit)
+    return int(total), list(await session.exec(page))
 
 
 def _in_project(project_id: int) -> ColumnElement[bool]:

@@ -76,7 +76,9 @@ class TaskSave(Body):
     timezone: Annotated[str, Field(max_length=100)] | None = Field(None, description="IANA zone of `cron`.")
     until: str | None = Field(None, description="The last instant at which a recurring task may be due.")
     targets: Annotated[list[Target], Field(max_length=MAX_TARGETS)] | None = None
-    environments: dict[ProjectKey, Id] | None = Field(None, description="Environment id by project id.")
+    environments: Annotated[dict[ProjectKey, Id], Field(max_length=MAX_IDS)] | None = Field(
+        None, description="Environment id by project id."
+    )
     max_parallel: Annotated[int, Field(ge=1, le=100)] | None = None
     overlap: Overlap | None = Field(None, description="What a recurring task does when it is due while it runs.")
     misfire_grace_seconds: Annotated[int, Field(ge=1, le=30 * DAY_SECONDS)] | None = None

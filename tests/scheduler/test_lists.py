@@ -1,5 +1,6 @@
 """Lists of tasks: the caller's own on the seed's path, everybody's on /scheduler."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import event
@@ -7,7 +8,9 @@ from sqlalchemy import event
 from contracts.auth import UserChanged
 from contracts.catalog import CaseChanged
 from services.scheduler.main import service
+from services.scheduler.usecases import saving
 from tests.scheduler.conftest import ADMIN, BOB, EVE, Client, Scheduler, case, completed, user
+from tests.scheduler.test_races import copies
 
 PATH = "/api-data/scheduled-tasks"
 
@@ -175,3 +178,29 @@ async def test_a_user_that_auth_no_longer_knows_sees_nothing(scheduler: Schedule
     await scheduler.state(user(EVE, "eve", revision=2, is_active=False, credentials=[]))
     scheduler.sources.facts["users"].pop(EVE)
     assert (await scheduler.eve.get(PATH)).status_code == 401
+
+
+async def test_totals_are_right_whatever_happened(scheduler: Scheduler) -> None:
+    async def totals() -> dict[str, int]:
+        statuses = ("", "pending", "running", "completed", "failed", "cancelled")
+        return {
+            status: (await scheduler.admin.get(PATH, params={"status": status} if status else {})).json()["total"]
+            for status in statuses
+        }
+
+    async def counted() -> dict[str, int]:
+        rows = await scheduler.rows("SELECT status, count(*) AS n FROM task GROUP BY ROLLUP (status)")
+        return {row["status"] or "": row["n"] for row in rows}
+
+    tasks = await copies(scheduler, await scheduler.save(), 20)
+    await scheduler.bob.post("/api-data/cancel-scheduled-task", json={"task_id": tasks[0]})
+    await scheduler.move_clock(timedelta(hours=2))
+    await scheduler.tick()
+    first, second, *_ = await scheduler.due()
+    await scheduler.state(completed(first), completed(second, "error"))
+    before = await totals()
+    async with service.database.transaction() as session:
+        await saving.sum_up_counts(session)
+
+    assert before == await totals() == {status: (await counted()).get(status, 0) for status in before}
+    assert before == {"": 21, "pending": 0, "running": 18, "completed": 1, "failed": 1, "cancelled": 1}

@@ -32,20 +32,21 @@ LAG = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 300, 3600),
 )
 
+_NOW = "(SELECT clock_now())"  # as a query of its own it is made once, not for each row
 # One statement claims what is due, writes the ledger and states the events. A task that is plain (due once, however
 # late) is done with; of the others the rows come back, for their next time is a matter of cron and policies.
 # The array makes PostgreSQL find the rows by index, once, however large the table: a join would scan all of it.
 _FIRE_DUE = f"""
     due AS (
         UPDATE task SET status = 'running', next_due_at = NULL, open_firings = open_firings + 1,
-            last_lag_ms = extract(epoch FROM clock_now() - scheduled_at) * 1000
+            last_lag_ms = extract(epoch FROM {_NOW} - scheduled_at) * 1000
         WHERE id = ANY(ARRAY(
             SELECT id FROM task WHERE next_due_at <= clock_now() AND NOT paused
             ORDER BY next_due_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED))
         RETURNING *, cron IS NULL AND misfire_grace_seconds IS NULL AS plain
     ), fired AS (
         INSERT INTO firing (task_id, due_at, trigger, attempt, max_attempts, state, run_id, fired_at, heard_at)
-        SELECT id, scheduled_at, 'schedule', 1, max_retries + 1, 'fired', uuidv7(), clock_now(), clock_now()
+        SELECT id, scheduled_at, 'schedule', 1, max_retries + 1, 'fired', uuidv7(), {_NOW}, {_NOW}
         FROM due WHERE plain
         RETURNING *
     ), event AS ({EVENT.replace("FROM firing JOIN task", "FROM fired AS firing JOIN due AS task")})

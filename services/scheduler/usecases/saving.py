@@ -4,7 +4,7 @@ import logging
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, text
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,6 +28,15 @@ from services.scheduler.usecases.access import require_holder
 from services.scheduler.usecases.checking import Checked
 
 log = logging.getLogger(__name__)
+
+_SUM_UP = text("""
+    WITH taken AS (
+        DELETE FROM task_count WHERE (backend, status) IN (
+            SELECT backend, status FROM task_count WHERE backend <> 0 FOR UPDATE SKIP LOCKED)
+        RETURNING status, tasks)
+    INSERT INTO task_count SELECT 0, status, sum(tasks) FROM taken GROUP BY status ORDER BY status
+    ON CONFLICT (backend, status) DO UPDATE SET tasks = task_count.tasks + excluded.tasks
+""")
 
 DEFAULTS: dict[str, Any] = {
     "max_parallel": 20,
@@ -198,3 +207,8 @@ async def _found(session: AsyncSession, caller: Caller, task_id: int) -> Task:
         raise TaskNotFound
     require_holder(caller, task)
     return task
+
+
+async def sum_up_counts(session: AsyncSession) -> None:
+    """Bring the task counts of database sessions together, so that they stay few; rows in use are left alone."""
+    await session.execute(_SUM_UP)

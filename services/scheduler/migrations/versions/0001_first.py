@@ -1,5 +1,7 @@
 """Tasks, their ledger of firings, and what is known of other services' objects."""
 
+import re
+
 from alembic import op
 
 from kit.caller import USER_REPLICA_DDL_1
@@ -51,6 +53,36 @@ CREATE TABLE task (
 ) WITH (fillfactor = 80);
 CREATE INDEX task_next_due_at_idx ON task (next_due_at) WHERE next_due_at IS NOT NULL AND NOT paused;
 CREATE INDEX task_status_id_idx ON task (status, id);
+CREATE TABLE task_count (
+    backend integer NOT NULL,
+    status text NOT NULL,
+    tasks bigint NOT NULL,
+    CONSTRAINT task_count_pkey PRIMARY KEY (backend, status)
+);
+CREATE FUNCTION count_tasks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM task_count;
+        INSERT INTO task_count SELECT 0, status, count(*) FROM task GROUP BY status;
+    ELSIF TG_OP = 'UPDATE' THEN
+        INSERT INTO task_count
+        SELECT pg_backend_pid(), status, sum(change)
+        FROM (SELECT status, 1 AS change FROM made UNION ALL SELECT status, -1 FROM gone) AS changed
+        GROUP BY status HAVING sum(change) <> 0
+        ON CONFLICT (backend, status) DO UPDATE SET tasks = task_count.tasks + excluded.tasks;
+    ELSE
+        INSERT INTO task_count SELECT pg_backend_pid(), status, count(*) FROM made GROUP BY status
+        ON CONFLICT (backend, status) DO UPDATE SET tasks = task_count.tasks + excluded.tasks;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER count_made AFTER INSERT ON task REFERENCING NEW TABLE AS made
+    FOR EACH STATEMENT EXECUTE FUNCTION count_tasks();
+CREATE TRIGGER count_changed AFTER UPDATE ON task REFERENCING NEW TABLE AS made OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION count_tasks();
+CREATE TRIGGER count_gone AFTER DELETE ON task
+    FOR EACH STATEMENT EXECUTE FUNCTION count_tasks();
 CREATE TABLE task_owner (
     owner_id integer NOT NULL,
     task_id integer NOT NULL,
@@ -151,4 +183,4 @@ def upgrade() -> None:
 
 def split(ddl: str) -> list[str]:
     """Statements of a DDL text: asyncpg prepares each, so it takes one at a time."""
-    return [part for part in ddl.split(";\n") if part.strip()]
+    return [part for part in re.split(r";\n(?=CREATE|INSERT)", ddl.strip()) if part.strip()]
