@@ -22,13 +22,17 @@ def main() -> None:
     """Write, or with `--check` exit with code 1 when a file differs."""
     parser = argparse.ArgumentParser(prog="python -m deploy.topics", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 when a file is out of date")
-    check = parser.parse_args().check
-    wanted = files()
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
-    if check and stale:
-        sys.exit("out of date: " + ", ".join(path.name for path in stale) + "; run python -m deploy.topics")
-    for path in stale:
-        path.write_text(wanted[path])
+    if parser.parse_args().check:
+        if found := stale():
+            sys.exit("out of date: " + ", ".join(path.name for path in found) + "; run python -m deploy.topics")
+        return
+    for path, text in files().items():
+        path.write_text(text)
+
+
+def stale() -> list[Path]:
+    """The files that are not what would be generated now."""
+    return [path for path, text in files().items() if not path.exists() or path.read_text() != text]
 
 
 def files() -> dict[Path, str]:

@@ -5,10 +5,7 @@ generated secrets are in ROUNDS_DATA_DIR (./data); ROUNDS_HTTP_PORT (8000) is th
 """
 
 import argparse
-import base64
-import fcntl
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -20,6 +17,7 @@ import urllib.request
 from functools import partial
 from pathlib import Path
 
+from cli.data_dir import AlreadyRunning, load_secrets, locked
 from cli.postgres import BIN
 from deploy.kafka.broker import free_port
 from deploy.supervisor import Child, StartError, StopRequestedError, Supervisor
@@ -51,19 +49,17 @@ def main() -> None:
     supervisor = Supervisor(data_dir / "logs", options.grace_seconds)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: supervisor.request_stop())
-    with (data_dir / "up.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            start_everything(supervisor, data_dir, replicas)
-            supervisor.run()
-        except BlockingIOError:
-            sys.exit(f"Rounds already runs with the data in {data_dir}")
-        except StartError as error:
-            sys.exit(f"Rounds did not start: {error}")
-        except StopRequestedError:
-            print("Stopping …", flush=True)
-        finally:
-            supervisor.stop_all()
+    try:
+        with locked(data_dir):
+            try:
+                start_everything(supervisor, data_dir, replicas)
+                supervisor.run()
+            except StopRequestedError:
+                print("Stopping …", flush=True)
+            finally:
+                supervisor.stop_all()
+    except (AlreadyRunning, StartError) as error:
+        sys.exit(f"Rounds did not start: {error}")
 
 
 def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str, int]) -> None:
@@ -75,7 +71,7 @@ def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str,
     if not is_free(http_port):
         raise StartError(f"port {http_port} is taken; set ROUNDS_HTTP_PORT to another one")
     known = (data_dir / "secrets.env").exists()
-    secret = load_secrets(data_dir / "secrets.env")
+    secret = load_secrets(data_dir, admin_password=True)
     names = {name: [f"{name}-{n}" if n else name for n in range(count)] for name, count in replicas.items()}
     ports = assign_ports(["postgres", "kafka", *(copy for copies in names.values() for copy in copies)], http_port + 1)
 
@@ -91,6 +87,7 @@ def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str,
         "ROUNDS_PUBLIC_URL": os.environ.get("ROUNDS_PUBLIC_URL", f"http://127.0.0.1:{http_port}"),
         "ROUNDS_SERVICE_TOKEN": secret["ROUNDS_SERVICE_TOKEN"],
         "ROUNDS_TRUSTED_PROXIES": "127.0.0.1",
+        "ROUNDS_DEMO": os.environ.get("ROUNDS_DEMO", "1"),
         # The cases of the machine's owner may call the machine itself.
         "ROUNDS_EXECUTOR_EGRESS_ALLOW": os.environ.get("ROUNDS_EXECUTOR_EGRESS_ALLOW", "127.0.0.0/8,::1/128"),
     }
@@ -100,7 +97,8 @@ def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str,
         own[name][f"ROUNDS_{name.upper()}_DATABASE_URL"] = f"postgresql://{name}:{password}@{database}"
     for name in USES_ENCRYPTION_KEYS:
         own[name]["ROUNDS_ENCRYPTION_KEYS"] = secret["ROUNDS_ENCRYPTION_KEYS"]
-    own["auth"]["ROUNDS_ADMIN_PASSWORD"] = secret["ROUNDS_ADMIN_PASSWORD"]
+    if "ROUNDS_ADMIN_PASSWORD" in secret:
+        own["auth"]["ROUNDS_ADMIN_PASSWORD"] = secret["ROUNDS_ADMIN_PASSWORD"]
 
     print("Migrating the database …", flush=True)
     admin_url = f"postgresql://postgres:{secret['POSTGRES_PASSWORD']}@{database}"
@@ -125,7 +123,7 @@ def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str,
     supervisor.start_stage([gateway(data_dir, f"{host}:{http_port}", servers)], START_TIMEOUT_SECONDS)
 
     print(f"Rounds is ready at {shared['ROUNDS_PUBLIC_URL']}/console/")
-    if "ROUNDS_ADMIN_PASSWORD" not in os.environ:
+    if "ROUNDS_ADMIN_PASSWORD" in secret and "ROUNDS_ADMIN_PASSWORD" not in os.environ:
         shown = f"in {data_dir}/secrets.env" if known else f"{secret['ROUNDS_ADMIN_PASSWORD']}  (shown this once)"
         print(f"  user admin, password {shown}")
     print(f"  data {data_dir}, logs {data_dir}/logs, stop with Ctrl-C")
@@ -174,23 +172,6 @@ class BracedTemplate(string.Template):
     """`${NAME}` only, so that nginx's own `$name` stays."""
 
     pattern = r"\$(?:(?P<escaped>(?!))|(?P<named>(?!))|\{(?P<braced>[A-Z_]+)\}|(?P<invalid>(?!)))"  # type: ignore[assignment] # typeshed knows the compiled form only
-
-
-def load_secrets(path: Path) -> dict[str, str]:
-    """Read the generated secrets, generating those that are missing; the environment's own come before them."""
-    stored = dict(line.split("=", 1) for line in path.read_text().splitlines()) if path.exists() else {}
-    generated = {
-        "POSTGRES_PASSWORD": secrets.token_urlsafe(24),
-        **{f"{name.upper()}_DATABASE_PASSWORD": secrets.token_urlsafe(24) for name in SERVICES},
-        "ROUNDS_SERVICE_TOKEN": secrets.token_urlsafe(32),
-        "ROUNDS_ENCRYPTION_KEYS": "k1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
-        "ROUNDS_ADMIN_PASSWORD": secrets.token_urlsafe(12),
-    }
-    kept = generated | stored
-    if kept != stored:
-        path.touch(mode=0o600)
-        path.write_text("".join(f"{name}={value}\n" for name, value in kept.items()))
-    return {name: os.environ.get(name, value) for name, value in kept.items()}
 
 
 def assign_ports(names: list[str], first: int) -> dict[str, int]:
