@@ -1,0 +1,14 @@
+"""Which Prometheus metrics Rounds has: those that its modules register when they are imported."""
+
+from functools import cache
+
+from prometheus_client import REGISTRY
+
+from cli.services import SERVICES
+
+
+@cache
+def metrics() -> dict[str, str]:
+    """Name, without a counter's `_total`, and meaning."""
+    assert SERVICES  # noqa: S101 - importing them is what registers their metrics
+    return {found.name: found.documentation for found in REGISTRY.collect() if found.name.startswith("rounds_")}
