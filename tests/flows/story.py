@@ -64,8 +64,8 @@ class Shop:
     async def task(self, task_id: int) -> dict[str, Any]:
         """A task as the list of tasks shows it."""
         listed = await ok(self.tester.get("/api-data/scheduled-tasks", params={"page_size": 200}))
-        found: dict[str, Any] = next(task for task in listed["data"] if task["id"] == task_id)
-        return found
+        found: list[dict[str, Any]] = [task for task in listed["data"] if task["id"] == task_id]
+        return found[0]
 
     async def ended(self, task_id: int, timeout: float = 60) -> dict[str, Any]:  # noqa: ASYNC109 (handed to `until`)
         """The task once its run has ended."""
