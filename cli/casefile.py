@@ -17,11 +17,12 @@ def read(file: Path) -> JsonValue:
     Raises: typer.Exit when it is no YAML.
     """
     try:
-        return load_yaml(sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8"))
+        document: JsonValue = load_yaml(sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8"))
     except DocumentInvalid as error:
         fail(f"{file}: {error.faults[0].message}")
     except UnicodeDecodeError:
         fail(f"{file} is no text in UTF-8")
+    return document
 
 
 def validate(file: Path) -> str:

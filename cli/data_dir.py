@@ -34,8 +34,11 @@ def locked(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def load_secrets(data_dir: Path) -> dict[str, str]:
-    """Secrets of this installation, made once and kept in `secrets.env`; the environment's own come before them."""
+def load_secrets(data_dir: Path, *, admin_password: bool = False) -> dict[str, str]:
+    """Secrets of this installation, made once and kept in `secrets.env`; the environment's own come before them.
+
+    With `admin_password` a new installation has one of those too.
+    """
     path = data_dir / "secrets.env"
     stored = dict(line.split("=", 1) for line in path.read_text().splitlines()) if path.exists() else {}
     made = {
@@ -44,6 +47,8 @@ def load_secrets(data_dir: Path) -> dict[str, str]:
         "ROUNDS_SERVICE_TOKEN": secrets.token_urlsafe(32),
         "ROUNDS_ENCRYPTION_KEYS": "k1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
     }
+    if admin_password and not stored:
+        made["ROUNDS_ADMIN_PASSWORD"] = secrets.token_urlsafe(12)
     kept = made | stored
     if kept != stored:
         new = path.with_suffix(".new")

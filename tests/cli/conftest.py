@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -109,17 +110,21 @@ class Up(Process):
 
 
 @pytest.fixture
-async def up(tmp_path: Path) -> AsyncIterator[Callable[[str], Up]]:
-    """Makes `rounds up` processes on one data folder; whatever of them is left is killed in the end."""
+async def up() -> AsyncIterator[Callable[[str], Up]]:
+    """Makes `rounds up` processes on one data folder; whatever of them is left is killed in the end.
+
+    The folder is none of pytest's: root's PostgreSQL is another user, and each pytest closes its folders to others.
+    """
     made: list[Up] = []
+    with tempfile.TemporaryDirectory(prefix="rounds-up-", ignore_cleanup_errors=True) as folder:
 
-    def make(log_name: str) -> Up:
-        made.append(Up(tmp_path, log_name))
-        return made[-1]
+        def make(log_name: str) -> Up:
+            made.append(Up(Path(folder), log_name))
+            return made[-1]
 
-    yield make
-    for one in made:
-        await one.kill()
+        yield make
+        for one in made:
+            await one.kill()
 
 
 def is_alive(pid: int) -> bool:

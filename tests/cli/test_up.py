@@ -1,6 +1,7 @@
 """The whole platform in one process, as a user starts and stops it."""
 
 import os
+import re
 import signal
 import stat
 from collections.abc import Callable
@@ -116,3 +117,20 @@ async def test_the_console_is_where_people_look(up: Callable[[str], Up]) -> None
         assert page.headers["x-content-type-options"] == "nosniff"
         outside = await client.get("/console/%2e%2e/%2e%2e/pyproject.toml")
         assert "hatchling" not in outside.text
+
+
+async def test_the_demo_shows_the_whole_job(up: Callable[[str], Up], log_ins: LogIns) -> None:
+    first = up("first")
+    await first.begin()
+    passwords = ["--password", str(first.password), "--new-password", NEW_PASSWORD]
+    shown = await run_command("demo", *passwords, ROUNDS_URL=first.url)
+    assert shown.code == 0, shown.out + shown.err
+    assert log_ins.read() == {}
+    statuses = re.findall(r"\d\d:\d\d:\d\d (pending|running|completed|failed)", shown.out)
+    assert statuses in (["pending", "running", "failed"], ["pending", "failed"])  # a run may end between two looks
+    assert "2 of 3 cases passed (66.66 %)" in shown.out
+    assert re.search(r"expected jsonpath .* actual", shown.out)
+    assert "mail to admin: sent, into a file" in shown.out
+    (mail,) = list((first.data_dir / "mail").rglob("*.eml"))
+    assert "admin@localhost" in mail.read_text()
+    assert await first.stop(signal.SIGTERM, grace=30) == 0
