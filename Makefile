@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help run up test test-fast lint format contracts migrate bench clean
+.PHONY: help run up test test-fast lint check-deploy format contracts migrate bench clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,10 @@ lint: $(VENV)/.dev ## Format, lint, types, boundaries, generated files
 	$(BIN)/python -m contracts.compatibility
 	$(BIN)/python -m caselang.schema --check
 	$(BIN)/python -m cli.docs --check
+
+check-deploy: $(VENV)/.dev ## Image, compose, Kubernetes, alerts: built and held against schemas and rules
+	@bash deploy/require.sh go
+	$(BIN)/python -m deploy.check
 
 format: $(VENV)/.dev ## Put the code into the project's format
 	$(BIN)/ruff format .

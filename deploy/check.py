@@ -49,7 +49,7 @@ def build_tools() -> None:
     Raises: SystemExit (no Go), subprocess.CalledProcessError (it does not build).
     """
     if shutil.which("go") is None:
-        sys.exit("the checks need Go 1.24 or newer: deploy/require.sh golang")
+        sys.exit("the checks need Go 1.24 or newer: deploy/require.sh go")
     BIN.mkdir(parents=True, exist_ok=True)
     subprocess.run(["go", "build", "-mod=readonly", "-o", f"{BIN}/", ".", "tool"], cwd=HERE / "tools", check=True)
 
