@@ -18,6 +18,7 @@ up: $(VENV)/.run .cache/system ## The real shape: five services, Apache Kafka, P
 	@exec $(BIN)/python -m deploy.up
 
 test: $(VENV)/.dev .cache/system ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
+	@bash deploy/require.sh go
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Format, lint, types, boundaries, generated files
