@@ -187,6 +187,13 @@ async def _serving(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     async def look_up(wanted: dict[str, list[int]]) -> dict[str, Any]:
         return {"users": [catalog.known_to_auth[id] for id in wanted["ids"] if id in catalog.known_to_auth]}
 
+    @app.post("/internal/auth/tokens:verify")
+    async def verify(wanted: dict[str, str]) -> dict[str, Any]:
+        users = [
+            user for user in catalog.known_to_auth.values() if user["credentials"][0]["sha256"] == wanted["sha256"]
+        ]
+        return {"user": users[0]} if users else {"reason": "unknown"}
+
     listener = bound_socket()
     monkeypatch.setenv("ROUNDS_HTTP_PORT", str(listener.getsockname()[1]))
     settings.cache_clear()

@@ -17,6 +17,10 @@ from services.catalog.queries.projects import parents_of, people, people_named, 
 from services.catalog.schemas.cases import CaseItem, CaseRead, RevisionItem, RevisionRead
 from services.catalog.schemas.fields import Person
 
+FEW = 10_000
+"""Up to so many matches are found first and sorted then. PostgreSQL would walk the index of the order in hope of an
+early match, past every case when there are few."""
+
 
 @dataclass(frozen=True)
 class CaseFilter:
@@ -30,6 +34,11 @@ class CaseFilter:
     """A part of the name, in any letter case."""
     tag: str | None = None
     ids: Sequence[int] | None = None
+
+    @property
+    def filtered(self) -> bool:
+        """Whether cases must be counted: no kept count tells how many there are."""
+        return bool(self.search) or self.tag is not None or self.ids is not None
 
 
 async def document_of(session: AsyncSession, case: Case) -> CaseRevision:
@@ -142,7 +151,11 @@ async def list_cases(session: AsyncSession, paging: Paging, wanted: CaseFilter, 
     total = await _total(session, wanted, conditions)
     column = getattr(Case, sort.removeprefix("-"))
     order = [column.desc(), col(Case.id).desc()] if sort.startswith("-") else [column, col(Case.id)]
-    query = select(Case).where(*conditions).order_by(*order).limit(paging.page_size).offset(paging.offset)
+    query = select(Case).where(*conditions)
+    if wanted.filtered and total <= FEW:
+        found = select(Case.id).where(*conditions).cte("found").prefix_with("MATERIALIZED")
+        query = select(Case).join(found, found.c.id == Case.id)
+    query = query.order_by(*order).limit(paging.page_size).offset(paging.offset)
     data = await case_items(session, (await session.exec(query)).all())
     return Page(total=total, page=paging.page, page_size=paging.page_size, data=data)
 
@@ -182,7 +195,7 @@ async def _conditions(session: AsyncSession, wanted: CaseFilter) -> list[ColumnE
 
 async def _total(session: AsyncSession, wanted: CaseFilter, conditions: list[ColumnElement[bool]]) -> int:
     """How many cases there are: from the kept counts where they can tell, else counted."""
-    if wanted.search or wanted.tag is not None or wanted.ids is not None:
+    if wanted.filtered:
         return (await session.exec(select(func.count()).select_from(Case).where(*conditions))).one()
     if wanted.module_id is not None:
         mine: list[ColumnElement[bool]] = [col(Module.id).in_(await _modules(session, wanted))]
