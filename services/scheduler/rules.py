@@ -1,7 +1,8 @@
 """Times, names and policies of tasks: pure functions, which are given the present where they need it."""
 
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, takewhile
@@ -80,12 +81,39 @@ def matches(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     Debian's rule for daylight saving: where minute or hour is a wildcard, every real minute counts; else a time that
     the clocks skip is moved to the first minute after the gap, and one that comes twice matches the first time only.
     """
-    latest = after
-    for found in CronSim(cron, after.astimezone(zone)):
-        moment = found.astimezone(UTC)
-        if moment > latest:  # started inside a fold, cronsim gives the earlier of the two instants
-            latest = moment
+    fields = cron.split()
+    wildcard = fields[0].startswith("*") or fields[1].startswith("*")
+    # cronsim walks the wall clock alone: with a zone it misses minutes where clocks change by half an hour
+    for moment in _in_order(CronSim(cron, _wall_before(zone, after)), zone, wildcard=wildcard):
+        if moment > after:
+            after = moment
             yield moment
+
+
+def _wall_before(zone: ZoneInfo, moment: datetime) -> datetime:
+    """A wall-clock time at or before which nothing later than the moment is shown."""
+    wall, later = moment.astimezone(zone), (moment + timedelta(hours=3)).astimezone(zone)
+    put_back = (wall.utcoffset() or timedelta()) - (later.utcoffset() or timedelta())
+    return wall.replace(tzinfo=None) - max(put_back, timedelta())
+
+
+def _in_order(walls: Iterable[datetime], zone: ZoneInfo, *, wildcard: bool) -> Iterator[datetime]:
+    """The instants of wall-clock times, in UTC; of times in a fold both, if it is a wildcard's."""
+    second_times: deque[datetime] = deque()
+    for wall in walls:
+        if does_not_exist(wall, zone):
+            if wildcard:
+                continue
+            while does_not_exist(wall, zone):
+                wall += timedelta(minutes=1)  # noqa: PLW2901 (it is moved)
+        moment = wall.replace(tzinfo=zone).astimezone(UTC)
+        while second_times and second_times[0] <= moment:
+            yield second_times.popleft()
+        yield moment
+        again = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+        if wildcard and again != moment:
+            second_times.append(again)
+    yield from second_times
 
 
 def first_match(cron: str, zone: ZoneInfo, start: datetime, until: datetime | None = None) -> datetime | None:
@@ -115,7 +143,7 @@ def count_matches(cron: str, zone: ZoneInfo, first: datetime, last: datetime) ->
 
     Whole days without a change of the clock are multiplied, not walked: a task of every minute may have slept a year.
     """
-    plan = CronSim(cron, first.astimezone(zone))
+    plan = CronSim(cron, first.replace(tzinfo=None))
     a_day = len(plan.minutes) * len(plan.hours)
     total, moment = 0, first
     while moment <= last:
