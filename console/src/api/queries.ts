@@ -1,5 +1,6 @@
 import { QueryClient, queryOptions } from "@tanstack/react-query";
 import { ApiError, call } from "./client";
+import { getSession } from "./session";
 import type { Environment, ListedUser, Module, Page, Platform, Project, Settings } from "./types";
 
 export const queryClient = new QueryClient({
@@ -15,7 +16,9 @@ export const queryClient = new QueryClient({
 /** What is asked of the API from more than one feature. */
 export const platform = queryOptions({
   queryKey: ["platform"],
-  queryFn: () => call<Platform>("GET", "/user/platform"),
+  // Until the password is changed the token is refused here too.
+  queryFn: () =>
+    call<Platform>("GET", "/user/platform", { anonymous: getSession()?.user.must_change_password ?? true }),
   staleTime: 300_000,
 });
 

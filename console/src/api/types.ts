@@ -1,4 +1,9 @@
+// The shapes of the API: those that `docs/openapi.json` describes are generated; what it calls any JSON is said here.
 import type { Json } from "~/lib/json";
+import type { components } from "./gen/schema";
+
+type Schemas = components["schemas"];
+type With<Base, Change> = Omit<Base, keyof Change> & Change;
 
 export interface Page<T> {
   total: number;
@@ -12,67 +17,45 @@ export interface Cursor<T> {
   next_cursor: string | null;
 }
 
-export interface Person {
-  id: number;
-  username: string | null;
-}
-
-export interface Stamps {
-  revision: number;
-  created_at: string;
-  updated_at: string;
-  created_by: Person;
-  updated_by: Person;
-}
-
-export interface Project extends Stamps {
-  id: number;
-  name: string;
-  description: string;
-  variables: Record<string, Json>;
-  egress_allow: string[];
-  default_environment_id: number | null;
-  case_count: number;
-  can_write: boolean;
-}
-
-export interface Environment extends Stamps {
-  id: number;
-  project_id: number;
-  name: string;
-  base_urls: Record<string, string>;
-  headers: Record<string, string>;
-  variables: Record<string, Json>;
-  secrets: { name: string; updated_at: string }[];
-  is_default: boolean;
-  verify_tls: boolean;
-  proxy: string | null;
-}
-
-export interface Module extends Stamps {
-  id: number;
-  project_id: number;
-  parent_id: number | null;
-  name: string;
-  position: number;
-  path: string[];
-  case_count: number;
-}
-
-export interface CaseItem extends Stamps {
-  id: number;
-  project_id: number;
-  module_id: number;
-  name: string;
-  tags: string[];
-  step_count: number;
-  calls: number[];
-  called_by: number[];
-}
-
-export interface CaseRead extends CaseItem {
-  document: Document;
-}
+export type Project = With<Schemas["ProjectRead"], { variables: Record<string, Json> }>;
+export type Environment = With<Schemas["EnvironmentRead"], { variables: Record<string, Json> }>;
+export type Module = Schemas["ModuleRead"];
+export type CaseItem = Schemas["CaseItem"];
+export type CaseRead = With<Schemas["CaseRead"], { document: Document }>;
+export type Revision = Schemas["RevisionItem"];
+export type Converted = With<Schemas["ConvertRead"], { steps: Step[] }>;
+export type Sample = Schemas["SampleRead"];
+export type Task = Schemas["TaskState"];
+export type NextTimes = Schemas["NextTimes"];
+export type Occurrence = Schemas["OccurrenceRead"];
+export type Upcoming = Schemas["UpcomingTimes"];
+export type SchedulerStatus = Schemas["SchedulerStatus"];
+export type Workers = Schemas["WorkersRead"];
+export type Run = Schemas["RunListed"];
+export type CaseRun = Schemas["CaseRunRead"];
+export type RunDetail = Schemas["RunRead"];
+export type CaseReport = With<
+  Schemas["CaseReport"],
+  { definition: Document | null; steps: StepResult[]; variables: With<Schemas["VariableRead"], { value: Json }>[] }
+>;
+export type LastResult = Schemas["LastResult"];
+export type TrendDay = Schemas["TrendDay"];
+export type Delivery = Schemas["DeliveryRead"];
+export type DeliveryDetail = Schemas["DeliveryDetail"];
+export type Channel = Schemas["ChannelRead"];
+export type ListedUser = Schemas["UserRead"] & Partial<Schemas["UserReadFull"]>;
+export type Platform = Schemas["Platform"];
+export type Settings = Schemas["SettingsRead"];
+export type Token = Schemas["TokenRead"];
+export type AuditEntry = With<Schemas["AuditRead"], { before: Json; after: Json }>;
+export type StepDiff = With<
+  Schemas["StepDiff"],
+  {
+    http_status: { before: number; now: number } | null;
+    headers: { name: string; before: string | null; now: string | null }[];
+    json_paths: { path: string; change: "added" | "removed" | "changed"; before: Json; now: Json }[];
+  }
+>;
 
 export interface Query {
   type: string;
@@ -135,120 +118,6 @@ export interface Document {
   teardown?: Step[];
 }
 
-export interface Task {
-  id: number;
-  task_name: string;
-  case_ids: number[];
-  targets: Record<string, Json>[];
-  owner_ids: number[];
-  parallel: number;
-  max_parallel: number;
-  environments: Record<string, number>;
-  failed_stop: boolean;
-  only_failed_log: boolean;
-  notify: string;
-  cron: string | null;
-  timezone: string | null;
-  until: string | null;
-  overlap: string;
-  misfire_grace_seconds: number | null;
-  max_retries: number;
-  retry_delay_seconds: number;
-  status: string;
-  paused: boolean;
-  scheduled_at: string;
-  next_due_at: string | null;
-  execution_count: number;
-  last_run: { run_id: string | null; status: string; pass_rate: number | null } | null;
-  lag_ms: number | null;
-  created_by: Person;
-  updated_by: Person;
-}
-
-export interface NextTimes {
-  timezone: string;
-  times: { at: string; local: string; dst: "gap" | "fold" | null; meant: string | null }[];
-}
-
-export interface Occurrence {
-  due_at: string;
-  manual: boolean;
-  outcome: string;
-  reason: string | null;
-  lag_ms: number | null;
-  missed: { from_at: string; to_at: string; count: number } | null;
-  firings: {
-    attempt: number;
-    max_attempts: number;
-    trigger: string;
-    state: string;
-    reason: string | null;
-    run_id: string | null;
-    started_at: string | null;
-    pass_rate: number | null;
-  }[];
-}
-
-export interface Run {
-  run_id: string;
-  task_id: number | null;
-  task_name: string | null;
-  trigger: string;
-  attempt: number;
-  max_attempts: number;
-  final: boolean;
-  status: string;
-  reason: string | null;
-  parallel: number;
-  environments: Record<string, { id: number; name: string | null; revision: number | null }>;
-  owner_ids: number[];
-  requested_by: Person | number | null;
-  due_at: string | null;
-  started_at: string | null;
-  finished_at: string | null;
-  created_at?: string;
-  duration_ms: number | null;
-  cases_total: number;
-  cases_done: number;
-  cases_passed: number;
-  cases_failed: number;
-  cases_error: number;
-  cases_skipped: number;
-  cases_cancelled: number;
-  pass_rate: number | null;
-  step_pass_rate: number | null;
-  new?: number;
-  recovered?: number;
-  flaky?: number;
-}
-
-export interface CaseRun {
-  case_id: number;
-  position: number;
-  row: number | null;
-  name: string;
-  project: { id: number; name: string | null } | null;
-  revision: number | null;
-  status: string;
-  reason: string | null;
-  failure_class: string | null;
-  flaky: boolean;
-  starts: number;
-  steps_total: number;
-  steps_passed: number;
-  steps_failed: number;
-  steps_error: number;
-  steps_skipped: number;
-  pass_rate: number | null;
-  started_at: string | null;
-  finished_at: string | null;
-  duration_ms: number | null;
-}
-
-export interface RunDetail extends Run {
-  cases: CaseRun[];
-}
-
 export interface Message {
   headers: [string, string][];
   body: string | null;
@@ -288,78 +157,4 @@ export interface StepResult {
   asserts: AssertResult[];
   captures: { name: string; value: Json; found: boolean; error: string | null }[];
   log_dropped?: boolean;
-}
-
-export interface CaseReport extends CaseRun {
-  run_id: string;
-  definition: Document | null;
-  variables: { name: string; source: string; step?: string | null; value: Json }[] | null;
-  baseline?: { run_id: string; row: number | null; revision: number; finished_at: string } | null;
-  steps: StepResult[];
-  next_cursor: string | null;
-  purged?: boolean;
-}
-
-export interface LastResult {
-  case_id: number;
-  run_id: string;
-  status: string;
-  pass_rate: number | null;
-  finished_at: string;
-}
-
-export interface TrendPoint {
-  day: string;
-  runs?: number;
-  pass_rate: number | null;
-  p50_ms?: number | null;
-  p95_ms?: number | null;
-  flaky?: number | null;
-}
-
-export interface Delivery {
-  id: string;
-  run_id: string;
-  task_id: number;
-  task_name: string;
-  channel: { id: number; kind: string; name: string | null };
-  recipient: { kind: string; id: number; name: string | null };
-  status: string;
-  reason: string | null;
-  error: string | null;
-  via: string | null;
-  tries: number;
-  next_try_at: string | null;
-  created_at: string;
-  ended_at: string | null;
-}
-
-export interface ListedUser {
-  id: number;
-  username: string;
-  real_name: string;
-  is_active: boolean;
-  email?: string;
-  is_superuser?: boolean;
-  must_change_password?: boolean;
-  last_login_utc?: string | null;
-  projects?: { id: number; name: string }[];
-}
-
-export interface Platform {
-  version: string;
-  timezone: string;
-  languages: string[];
-  password_rules: { min_length: number; not_default: boolean };
-  first_run: boolean;
-  mail_configured: boolean | null;
-}
-
-export interface Settings {
-  user_id: number;
-  environments: Record<string, number>;
-  failed_stop: boolean;
-  only_failed_log: boolean;
-  language: "zh" | "en";
-  notify: { email: boolean };
 }

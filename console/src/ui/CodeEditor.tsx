@@ -35,6 +35,7 @@ export default function CodeEditor({
   const dark = useDark();
   const writable = Boolean(onChange);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once, later values are dispatched into it
   useEffect(() => {
     const pick = (editor: EditorView, offset: number) => {
       const place = editor.coordsAtPos(offset);
@@ -89,7 +90,6 @@ export default function CodeEditor({
     });
     view.current = made;
     return () => made.destroy();
-    // The editor is made once; later values are dispatched into it.
   }, [label, language, writable]);
 
   useEffect(() => {

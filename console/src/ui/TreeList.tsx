@@ -1,4 +1,4 @@
-import { type DragEvent, type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
+import { type DragEvent, type KeyboardEvent, type ReactNode, useCallback, useMemo, useRef, useState } from "react";
 import "./tree.css";
 
 export interface TreeNode {
@@ -47,8 +47,8 @@ export function TreeList({ label, nodes, selected, onSelect, onMove, isFolder, o
   const [top, setTop] = useState(0);
   const dragged = useRef<string | null>(null);
   const box = useRef<HTMLDivElement>(null);
-  const isShut = (id: string) => (open ? flipped.has(id) : !flipped.has(id));
-  const rows = useMemo(() => rowsOf(nodes, isShut), [nodes, flipped, open]);
+  const isShut = useCallback((id: string) => flipped.has(id) === open, [flipped, open]);
+  const rows = useMemo(() => rowsOf(nodes, isShut), [nodes, isShut]);
   const long = rows.length > 300;
   const first = long ? Math.max(0, Math.floor(top / ROW) - 20) : 0;
   const shown = long ? rows.slice(first, first + 80) : rows;
@@ -75,20 +75,20 @@ export function TreeList({ label, nodes, selected, onSelect, onMove, isFolder, o
   const onKey = (event: KeyboardEvent, row: Row, at: number) => {
     if (event.target !== event.currentTarget) return;
     const folder = Boolean(row.node.children?.length);
-    const keys: Record<string, () => void> = {
-      ArrowDown: () => (event.altKey ? shift(row, 1) : focus(rows[at + 1])),
-      ArrowUp: () => (event.altKey ? shift(row, -1) : focus(rows[at - 1])),
-      ArrowRight: () => (folder && isShut(row.node.id) ? flip(row.node.id) : folder && focus(rows[at + 1])),
-      ArrowLeft: () =>
-        folder && !isShut(row.node.id) ? flip(row.node.id) : focus(rows.find((one) => one.node.id === row.parent)),
-      Home: () => focus(rows[0]),
-      End: () => focus(rows.at(-1)),
-      Enter: () => onSelect(row.node.id),
-      " ": () => onSelect(row.node.id),
-    };
-    const act = keys[event.key];
-    if (!act || (event.altKey && !event.key.startsWith("Arrow")) || (event.altKey && /Left|Right/.test(event.key)))
-      return;
+    const shut = isShut(row.node.id);
+    let act: (() => void) | undefined;
+    if (event.altKey) {
+      if (event.key === "ArrowDown") act = () => shift(row, 1);
+      if (event.key === "ArrowUp") act = () => shift(row, -1);
+    } else if (event.key === "ArrowDown") act = () => focus(rows[at + 1]);
+    else if (event.key === "ArrowUp") act = () => focus(rows[at - 1]);
+    else if (event.key === "ArrowRight" && folder) act = () => (shut ? flip(row.node.id) : focus(rows[at + 1]));
+    else if (event.key === "ArrowLeft" && folder && !shut) act = () => flip(row.node.id);
+    else if (event.key === "ArrowLeft") act = () => focus(rows.find((one) => one.node.id === row.parent));
+    else if (event.key === "Home") act = () => focus(rows[0]);
+    else if (event.key === "End") act = () => focus(rows.at(-1));
+    else if (event.key === "Enter" || event.key === " ") act = () => onSelect(row.node.id);
+    if (!act) return;
     event.preventDefault();
     act();
   };

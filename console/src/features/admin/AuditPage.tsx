@@ -3,24 +3,10 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { Table } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
-import type { Page as PageOf } from "~/api/types";
-import type { Json } from "~/lib/json";
+import type { AuditEntry, Page as PageOf } from "~/api/types";
 import { Value } from "~/ui/Mono";
 import { Loaded, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
-
-interface Entry {
-  id: number;
-  at_utc: string;
-  actor: { username: string } | null;
-  action: string;
-  object_type: string;
-  object_id: number | null;
-  object_name: string;
-  before: Json;
-  after: Json;
-  address: string;
-}
 
 /** Who did what to which object, newest first. */
 export function AuditPage() {
@@ -30,7 +16,7 @@ export function AuditPage() {
   const page = Number(search.page ?? 1);
   const listed = useQuery({
     queryKey: ["audit", page],
-    queryFn: () => call<PageOf<Entry>>("GET", "/user/audit", { query: { page, page_size: 30 } }),
+    queryFn: () => call<PageOf<AuditEntry>>("GET", "/user/audit", { query: { page, page_size: 30 } }),
     placeholderData: keepPreviousData,
   });
   return (
@@ -38,11 +24,11 @@ export function AuditPage() {
       <div className="panel">
         <Loaded query={listed}>
           {(found) => (
-            <Table<Entry>
+            <Table<AuditEntry>
               rowKey="id"
               size="small"
               dataSource={found.data}
-              scroll={{ x: "max-content" }}
+              scroll={{ x: 900 }}
               pagination={{
                 current: page,
                 pageSize: 30,

@@ -3,25 +3,10 @@ import { Descriptions, Table } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { platform } from "~/api/queries";
+import type { SchedulerStatus, Workers } from "~/api/types";
 import { duration } from "~/lib/time";
 import { Loaded, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
-
-interface SchedulerStatus {
-  last_pass_at: string | null;
-  last_fired_at: string | null;
-  lag_ms: number | null;
-  oldest_due_at: string | null;
-  next_due_at: string | null;
-  overdue: number;
-  open_firings: number;
-}
-
-interface Workers {
-  workers: { worker_id: string; case_runs: number; lease_until: string }[];
-  queued: number;
-  oldest_queued_at: string | null;
-}
 
 /** How the scheduler and the workers are doing. */
 export function HealthPage() {

@@ -20,6 +20,7 @@ export async function logIn(username: string, password: string): Promise<Session
 export async function changePassword(username: string, old: string, password: string): Promise<void> {
   await call("POST", "/user/change-password", { body: { old_password: old, password } });
   await logIn(username, password);
+  await queryClient.invalidateQueries();
 }
 
 /** Log out here and in every tab; drafts go too. */

@@ -4,15 +4,9 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { queryClient } from "~/api/queries";
-import type { Environment, Step } from "~/api/types";
+import type { Converted, Environment, Step } from "~/api/types";
 import { Failure } from "~/ui/Failure";
 import { Mono } from "~/ui/Mono";
-
-interface Converted {
-  steps: Step[];
-  notes: (string | { note?: string; msg?: string; text?: string })[];
-  secrets_found: { name: string; value?: string; pointer?: string }[];
-}
 
 interface Props {
   pid: number;
@@ -54,6 +48,7 @@ export function CurlDialog({ pid, initial, environment, onInsert, onClose }: Pro
     },
     onSuccess: onInsert,
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the mutation is a new object at every turn
   useEffect(() => {
     if (!/^\s*curl/i.test(text)) return;
     const timer = setTimeout(() => convert.mutate(text), 300);
@@ -84,11 +79,11 @@ export function CurlDialog({ pid, initial, environment, onInsert, onClose }: Pro
             ))}
             {found.notes.length > 0 && (
               <ul>
-                {found.notes.map((note) => {
-                  const words =
-                    typeof note === "string" ? note : (note.msg ?? note.note ?? note.text ?? JSON.stringify(note));
-                  return <li key={words}>{words}</li>;
-                })}
+                {found.notes.map((note) => (
+                  <li key={`${note.step} ${note.option} ${note.msg}`}>
+                    {note.option && <code className="mono">{note.option}</code>} {note.msg}
+                  </li>
+                ))}
               </ul>
             )}
             {found.secrets_found.length > 0 && (

@@ -4,19 +4,12 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { queryClient } from "~/api/queries";
-import type { CaseRead, Document, Page } from "~/api/types";
+import type { CaseRead, Document, Page, Revision } from "~/api/types";
 import { writeJson } from "~/lib/json";
 import { Diff } from "~/ui/Code";
 import { Failure } from "~/ui/Failure";
 import { Loaded } from "~/ui/Page";
 import { When } from "~/ui/When";
-
-interface Revision {
-  revision: number;
-  name: string;
-  created_at: string;
-  created_by: { id: number; username: string | null };
-}
 
 /** Every saved state of a case; each can be compared with the present one, and restored. */
 export function RevisionsTab({

@@ -9,9 +9,9 @@ export function YamlTab({ document, setDocument }: { document: Document; setDocu
   const { t } = useTranslation();
   const [text, setText] = useState<string | null>(null);
   const [wrong, setWrong] = useState<string | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: shown as it was when the tab opened; edits go out, not in
   useEffect(() => {
     void import("yaml").then(({ stringify }) => setText(stringify(document, { lineWidth: 0 })));
-    // Shown as it was when the tab opened; edits here go out, not in.
   }, []);
   if (text === null) return null;
   const edit = async (next: string) => {

@@ -15,12 +15,13 @@ export function useJudged(
     captures: StepResult["captures"];
   } | null>(null);
   const wanted = step && writeJson([step.asserts, step.captures]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `wanted` says what of the step matters
   useEffect(() => {
     if (!report || !result?.response || !step || !wanted) return;
     const abort = new AbortController();
     const timer = setTimeout(() => {
       call<Pick<StepResult, "asserts" | "captures">>("POST", "/runs/judge", {
-        body: { step, run_id: report.run_id, case_id: report.case_id, step_path: result.path },
+        body: { step, run_id: report.run_id, case_id: report.case_id, row: report.row, step_path: result.path },
         signal: abort.signal,
       }).then(
         (answer) => setJudged({ of: result, ...answer }),

@@ -75,9 +75,10 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
       }}
     >
       {save.error && <Failure error={save.error} />}
-      <label>
+      <label htmlFor="environment-name">
         {t("environments.name")}
         <Input
+          id="environment-name"
           value={name}
           readOnly={!write}
           maxLength={100}
@@ -151,9 +152,10 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
         <h3>{t("steps.headers")}</h3>
         <KeyValue label={t("steps.headers")} pairs={headers} onChange={setHeaders} readOnly={!write} />
       </section>
-      <label>
+      <label htmlFor="environment-proxy">
         {t("environments.proxy")}
         <Input
+          id="environment-proxy"
           value={proxy}
           readOnly={!write}
           placeholder="http://proxy:8080"

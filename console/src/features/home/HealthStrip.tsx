@@ -2,19 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Alert } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
+import type { SchedulerStatus, Workers } from "~/api/types";
 import { relative } from "~/lib/time";
-
-interface SchedulerStatus {
-  now: string;
-  last_pass_at: string | null;
-  oldest_due_at: string | null;
-  overdue: number;
-}
-
-interface Workers {
-  queued: number;
-  oldest_queued_at: string | null;
-}
 
 /** A strip under the top bar, only while the scheduler or the workers are silent. */
 export function HealthStrip() {

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { projects } from "~/api/queries";
 import { useSession } from "~/api/session";
-import type { Cursor, Run } from "~/api/types";
+import type { Cursor, Run, Upcoming } from "~/api/types";
 import { useSample } from "~/features/projects/sample";
 import { duration, percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
@@ -14,10 +14,6 @@ import { Loaded, Page } from "~/ui/Page";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 import { currentProject } from "./project";
-
-interface Upcoming {
-  data: { at: string; task_id: number; task_name: string; status: string }[];
-}
 
 const BAD = new Set(["failed", "error"]);
 

@@ -37,7 +37,6 @@ export function Shell() {
     if (!session) void navigate({ to: "/login", search: { next: window.location.pathname + window.location.search } });
     else if (session.user.must_change_password) void navigate({ to: "/password" });
   }, [session, navigate]);
-  useEffect(() => setDrawer(false), [location.pathname]);
   if (!session) return null;
 
   const chooseLanguage = (language: Language) => {
@@ -152,6 +151,7 @@ export function Shell() {
         size={240}
         title="Rounds"
         styles={{ body: { padding: 8 } }}
+        onClick={() => setDrawer(false)}
       >
         {menu}
       </Drawer>

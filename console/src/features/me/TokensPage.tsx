@@ -5,21 +5,13 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { queryClient } from "~/api/queries";
-import type { Page as PageOf } from "~/api/types";
+import type { Page as PageOf, Token } from "~/api/types";
 import { copyText } from "~/lib/copy";
 import { withOffset } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
-
-interface Token {
-  id: number;
-  name: string;
-  scopes: string[];
-  created_utc: string;
-  expires_at_utc: string;
-}
 
 /** Keys for machines: named, scoped, expiring, shown once. */
 export function TokensPage() {

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { platform, queryClient } from "~/api/queries";
-import type { Delivery, Page as PageOf } from "~/api/types";
+import type { Delivery, DeliveryDetail, Page as PageOf } from "~/api/types";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
@@ -13,10 +13,6 @@ import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 
 type Search = Record<string, string | undefined>;
-
-interface Detail extends Delivery {
-  mail: { subject: string; text: string } | null;
-}
 
 const STATUSES = ["queued", "sending", "sent", "failed", "skipped"];
 
@@ -37,7 +33,7 @@ export function DeliveriesPage() {
   });
   const detail = useQuery({
     queryKey: ["delivery", open],
-    queryFn: () => call<Detail>("GET", `/notifications/deliveries/${open}`),
+    queryFn: () => call<DeliveryDetail>("GET", `/notifications/deliveries/${open}`),
     enabled: open !== null,
   });
   const retry = useMutation({

@@ -4,18 +4,9 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { queryClient } from "~/api/queries";
-import type { Page } from "~/api/types";
+import type { Channel, Page } from "~/api/types";
 import { Failure } from "~/ui/Failure";
 import { Loaded } from "~/ui/Page";
-
-interface Channel {
-  id: number;
-  name: string;
-  kind: string;
-  host: string;
-  notify: string;
-  enabled: boolean;
-}
 
 const KINDS = ["webhook", "feishu", "dingtalk", "wecom", "slack", "teams"];
 

@@ -27,7 +27,7 @@ export function CaseList({ cases, chosen, onChoose, progress }: Props) {
     <section className="panel cases" aria-label={t("nav.cases")}>
       <ul>
         {shown.slice(0, more).map((one) => {
-          const at = progress[`${one.case_id} ${one.row ?? ""}`];
+          const at = progress[`${one.position} ${one.row ?? ""}`];
           return (
             <li key={`${one.position} ${one.row}`}>
               <button

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { StreamState } from "~/api/sse";
 import type { CaseRun, RunDetail } from "~/api/types";
 import { clock, duration, percent } from "~/lib/time";
+import { Mono } from "~/ui/Mono";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 import { isOpen } from "./useRun";
@@ -22,6 +23,7 @@ export function RunSummary({ run, stream, follow, setFollow }: Props) {
   const open = isOpen(run.status);
   const triggerKey = `trigger.${run.trigger}`;
   const platform = run.cases.filter((one) => one.failure_class === "platform").length;
+  const lost = run.cases.filter((one) => one.starts > 1).length;
   const count = (status: string, number: number) => number > 0 && <Status status={status} count={number} />;
   return (
     <section className="panel summary" aria-label={t("runs.status")}>
@@ -54,14 +56,16 @@ export function RunSummary({ run, stream, follow, setFollow }: Props) {
           />
           <div className="actions small faint">
             <span>{stream === "live" ? `● ${t("runs.live")}` : `○ ${t("runs.polling")}`}</span>
-            <label className="actions" style={{ gap: 4 }}>
-              <Switch size="small" checked={follow} onChange={setFollow} /> {t("runs.follow")}
-            </label>
+            <span className="actions" style={{ gap: 4 }}>
+              <Switch size="small" aria-label={t("runs.follow")} checked={follow} onChange={setFollow} />{" "}
+              {t("runs.follow")}
+            </span>
           </div>
           <Spoken done={run.cases_done} total={run.cases_total} bad={run.cases_failed + run.cases_error} />
         </>
       )}
       {run.reason && <Alert type="warning" showIcon title={t("report.reason", { reason: run.reason })} />}
+      <FirstFailure cases={run.cases} />
       <div className="actions small faint">
         <span>{i18n.exists(triggerKey) ? t(triggerKey as "trigger.api") : run.trigger}</span>
         {run.attempt > 1 && <span>{t("runs.attempt", { number: run.attempt, max: run.max_attempts })}</span>}
@@ -80,16 +84,30 @@ export function RunSummary({ run, stream, follow, setFollow }: Props) {
         <span>
           {t("runs.started")} <When at={run.started_at} />
         </span>
-        {!open && <FirstFailure cases={run.cases} />}
+        {lost > 0 && <span>{t("report.startedAgain", { count: lost })}</span>}
       </div>
     </section>
   );
 }
 
+/** Which step of which case was the first not to pass, and what it found. */
 function FirstFailure({ cases }: { cases: CaseRun[] }) {
   const { t } = useTranslation();
-  const lost = cases.filter((one) => one.starts > 1).length;
-  return lost > 0 ? <span>{t("report.startedAgain", { count: lost })}</span> : null;
+  const first = cases.find((one) => one.first_failure);
+  if (!first?.first_failure) return null;
+  const { path, name, message, actual } = first.first_failure;
+  return (
+    <div>
+      {t("report.firstFailure")}: <strong>{first.name}</strong> › {path} {name} —{" "}
+      <Mono text={message ?? ""} limit={200} />
+      {actual !== null && actual !== undefined && (
+        <>
+          {" "}
+          {t("report.actual")} <Mono text={String(actual)} limit={120} />
+        </>
+      )}
+    </div>
+  );
 }
 
 function Elapsed({ since }: { since: string | null }) {

@@ -1,4 +1,4 @@
-import { Alert, App, Button, Dropdown, Tabs } from "antd";
+import { Alert, App, Button, Dropdown } from "antd";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { CaseReport, RunDetail, StepResult } from "~/api/types";
@@ -32,6 +32,23 @@ export function StepPanel({ run, report, step }: Props) {
   const why = step.failure_class && (i18n.exists(classKey) ? t(classKey as "failure.dns") : step.failure_class);
   const bad = step.status === "failed" || step.status === "error";
   const missing = step.captures.filter((one) => !one.found);
+  const more = [
+    ...(step.request
+      ? [{ key: "request", label: t("report.request"), children: <RequestView request={step.request} /> }]
+      : []),
+    ...(bad
+      ? [{ key: "diff", label: t("report.compared"), children: <DiffView run={run} report={report} step={step} /> }]
+      : []),
+    ...(step.captures.length
+      ? [
+          {
+            key: "captures",
+            label: `${t("steps.captures")} ${step.captures.length}`,
+            children: <CaptureTable captures={step.captures} />,
+          },
+        ]
+      : []),
+  ];
   return (
     <section aria-label={step.name}>
       <div className="actions" style={{ marginBottom: 8 }}>
@@ -41,6 +58,11 @@ export function StepPanel({ run, report, step }: Props) {
         <Status status={step.status} />
         {step.phase === "teardown" && <span className="faint">{t("steps.teardown")}</span>}
         {step.tries > 1 && <span className="faint small">{t("report.tries", { count: step.tries })}</span>}
+        {step.request && (
+          <span>
+            <strong>{step.request.method}</strong> <Mono text={step.request.url} limit={300} />
+          </span>
+        )}
         <span className="spring" />
         {step.request && (
           <Dropdown
@@ -57,11 +79,6 @@ export function StepPanel({ run, report, step }: Props) {
           </Dropdown>
         )}
       </div>
-      {step.request && (
-        <p style={{ margin: "0 0 8px" }}>
-          <strong>{step.request.method}</strong> <Mono text={step.request.url} limit={300} />
-        </p>
-      )}
       {(step.error || (bad && why && !step.asserts.some((one) => !one.passed))) && (
         <Alert
           type="error"
@@ -91,46 +108,7 @@ export function StepPanel({ run, report, step }: Props) {
         </table>
       )}
       {(step.response || step.request || step.log_dropped) && (
-        <Tabs
-          size="small"
-          items={[
-            { key: "response", label: t("report.answer"), children: <ResponseView result={step} /> },
-            ...(step.request
-              ? [{ key: "request", label: t("report.request"), children: <RequestView request={step.request} /> }]
-              : []),
-            ...(bad
-              ? [
-                  {
-                    key: "diff",
-                    label: t("report.compared"),
-                    children: <DiffView run={run} report={report} step={step} />,
-                  },
-                ]
-              : []),
-            ...(step.captures.length
-              ? [
-                  {
-                    key: "captures",
-                    label: `${t("steps.captures")} ${step.captures.length}`,
-                    children: (
-                      <table className="grid">
-                        <tbody>
-                          {step.captures.map((one) => (
-                            <tr key={one.name}>
-                              <td>
-                                <Mono text={one.name} />
-                              </td>
-                              <td>{one.found ? <Value value={one.value} /> : one.error}</td>
-                            </tr>
-                          ))}
-                        </tbody>
-                      </table>
-                    ),
-                  },
-                ]
-              : []),
-          ]}
-        />
+        <ResponseView result={step} hideAsserts={bad} more={more} />
       )}
     </section>
   );
@@ -143,5 +121,22 @@ function RequestView({ request }: { request: NonNullable<StepResult["request"]> 
       <HeaderTable headers={request.headers} />
       {request.body && <Code value={request.body} label={t("steps.body")} />}
     </div>
+  );
+}
+
+function CaptureTable({ captures }: { captures: StepResult["captures"] }) {
+  return (
+    <table className="grid">
+      <tbody>
+        {captures.map((one) => (
+          <tr key={one.name}>
+            <td>
+              <Mono text={one.name} />
+            </td>
+            <td>{one.found ? <Value value={one.value} /> : one.error}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { ApiError, call } from "~/api/client";
-import type { TrendPoint } from "~/api/types";
+import type { TrendDay } from "~/api/types";
 import { duration, percent } from "~/lib/time";
 import { Trend } from "~/ui/Trend";
 
@@ -12,7 +12,7 @@ export function Trends({ by, days = 30 }: { by: By; days?: number }) {
   const { t } = useTranslation();
   const trends = useQuery({
     queryKey: ["trends", by, days],
-    queryFn: () => call<{ data: TrendPoint[] }>("GET", "/runs/trends", { query: { ...by, days } }),
+    queryFn: () => call<{ data: TrendDay[] }>("GET", "/runs/trends", { query: { ...by, days } }),
     retry: false,
   });
   if (trends.error instanceof ApiError && trends.error.status < 500) return null;
@@ -43,8 +43,8 @@ export function Trends({ by, days = 30 }: { by: By; days?: number }) {
               <tr key={point.day}>
                 <td>{point.day}</td>
                 <td className="num">{percent(point.pass_rate)}</td>
-                <td className="num">{duration(point.p50_ms)}</td>
-                <td className="num">{duration(point.p95_ms)}</td>
+                <td className="num">{duration(point.duration_ms_p50)}</td>
+                <td className="num">{duration(point.duration_ms_p95)}</td>
               </tr>
             ))}
           </tbody>

@@ -53,10 +53,14 @@ export function useRun(id: string) {
         ({ event, data }) => {
           if (event === "ping") return false;
           if (event === "step.completed") {
-            const step = parseJson<{ case_id: number; row: number | null; path: string; name: string; status: string }>(
-              data,
-            );
-            const key = `${step.case_id} ${step.row ?? ""}`;
+            const step = parseJson<{
+              position: number;
+              row: number | null;
+              path: string;
+              name: string;
+              status: string;
+            }>(data);
+            const key = `${step.position} ${step.row ?? ""}`;
             setProgress((old) => ({
               ...old,
               [key]: { path: step.path, name: step.name, status: step.status, done: (old[key]?.done ?? 0) + 1 },

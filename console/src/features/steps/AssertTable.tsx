@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { AssertResult } from "~/api/types";
 import { Mono, Value } from "~/ui/Mono";
 import { Status } from "~/ui/Status";
+import { takesValue } from "./words";
 
 /** How assertions were judged: expected and actual side by side, failed ones first. */
 export function AssertTable({ asserts }: { asserts: AssertResult[] }) {
@@ -34,9 +35,7 @@ export function AssertTable({ asserts }: { asserts: AssertResult[] }) {
                 {one.not && `${t("steps.not")} `}
                 <code className="mono">{one.predicate}</code>
               </td>
-              <td>
-                <Value value={one.expected} />
-              </td>
+              <td>{takesValue(one.predicate) ? <Value value={one.expected} /> : "–"}</td>
               <td>
                 <Value value={one.actual} />
                 {one.message && <div className="faint small">{one.message}</div>}

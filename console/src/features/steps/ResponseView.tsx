@@ -1,5 +1,5 @@
 import { App, Button, Popover, Tabs } from "antd";
-import { useMemo, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Assert, Capture, StepResult } from "~/api/types";
 import { copyText, download } from "~/lib/copy";
@@ -17,48 +17,57 @@ interface Props {
   /** What the editor adds when a value is chosen; without them values can only be copied. */
   onAssert?: (assert: Assert) => void;
   onCapture?: (capture: Capture) => void;
-  /** Which tab is open at first. */
-  tab?: string;
+  /** Tabs beside those of the answer. */
+  more?: { key: string; label: string; children: ReactNode }[];
+  /** The assertions are shown elsewhere. */
+  hideAsserts?: boolean;
 }
 
 /** The answer of a step: body with values to click, headers, assertions, times. */
-export function ResponseView({ result, onAssert, onCapture, tab = "body" }: Props) {
+export function ResponseView({ result, onAssert, onCapture, more = [], hideAsserts }: Props) {
   const { t } = useTranslation();
   const { response } = result;
-  if (!response) {
-    return <p className="faint">{result.log_dropped ? t("report.logDropped") : t("report.noAnswer")}</p>;
-  }
-  const type = response.headers.find(([name]) => name.toLowerCase() === "content-type")?.[1];
+  const type = response?.headers.find(([name]) => name.toLowerCase() === "content-type")?.[1];
   const bad = result.asserts.filter((one) => !one.passed).length;
-  return (
-    <>
-      <div className="response-head num">
-        <strong>{response.status}</strong>
-        <span>{duration(result.duration_ms)}</span>
-        <span>{bytes(response.body_bytes)}</span>
-        {type && <span className="faint small">{type}</span>}
-      </div>
-      <Tabs
-        size="small"
-        defaultActiveKey={tab}
-        items={[
-          {
-            key: "body",
-            label: t("report.body"),
-            children: <Body result={result} onAssert={onAssert} onCapture={onCapture} />,
-          },
-          {
-            key: "headers",
-            label: `${t("report.headers")} ${response.headers.length}`,
-            children: <HeaderTable headers={response.headers} />,
-          },
+  const answer = response && [
+    {
+      key: "body",
+      label: t("report.body"),
+      children: <Body result={result} onAssert={onAssert} onCapture={onCapture} />,
+    },
+    {
+      key: "headers",
+      label: `${t("report.headers")} ${response.headers.length}`,
+      children: <HeaderTable headers={response.headers} />,
+    },
+    ...(hideAsserts
+      ? []
+      : [
           {
             key: "asserts",
             label: `${t("report.asserts")} ${bad ? `✗ ${bad}/` : ""}${result.asserts.length}`,
             children: <AssertTable asserts={result.asserts} />,
           },
-          { key: "timings", label: t("report.timings"), children: <Timings timings={result.timings_ms} /> },
-        ]}
+        ]),
+    { key: "timings", label: t("report.timings"), children: <Timings timings={result.timings_ms} /> },
+  ];
+  return (
+    <>
+      {!response && <p className="faint">{result.log_dropped ? t("report.logDropped") : t("report.noAnswer")}</p>}
+      <Tabs
+        size="small"
+        className="answer-tabs"
+        items={[...(answer ?? []), ...more]}
+        tabBarExtraContent={
+          response && (
+            <span className="response-head num">
+              <strong>{response.status}</strong>
+              <span>{duration(result.duration_ms)}</span>
+              <span>{bytes(response.body_bytes)}</span>
+              {type && <span className="faint small">{type}</span>}
+            </span>
+          )
+        }
       />
     </>
   );
@@ -84,7 +93,7 @@ export function HeaderTable({ headers }: { headers: [string, string][] }) {
   );
 }
 
-function Body({ result, onAssert, onCapture }: Omit<Props, "tab">) {
+function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert" | "onCapture">) {
   const { t } = useTranslation();
   const { message } = App.useApp();
   const [picked, setPicked] = useState<(Found & { x: number; y: number }) | null>(null);

@@ -49,9 +49,10 @@ export function StepEditor({ step, onChange, result, readOnly, onCurl }: Props) 
         <RequestParts step={step} set={set} result={result} readOnly={readOnly} onCurl={onCurl} />
       )}
       {step.type === "wait" && (
-        <label>
+        <div>
           {t("steps.waitFor")}{" "}
           <InputNumber
+            aria-label={t("steps.waitFor")}
             min={0}
             max={600_000}
             value={step.duration_ms}
@@ -60,7 +61,7 @@ export function StepEditor({ step, onChange, result, readOnly, onCurl }: Props) 
             style={{ width: 160 }}
             onChange={(duration) => set({ duration_ms: duration ?? 0 })}
           />
-        </label>
+        </div>
       )}
       {step.type === "set" && (
         <KeyValue

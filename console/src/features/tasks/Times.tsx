@@ -18,7 +18,7 @@ export function Times({ times }: { times: NextTimes }) {
         {times.times.map((one) => (
           <tr key={one.at}>
             <td className="num nowrap">
-              {one.local.replace("T", " ")}
+              {one.local.replace("T", " ").replace(/([+-]\d\d:\d\d)$/, " $1")}
               {one.dst && (
                 <div className="warn small">
                   {one.dst === "gap" ? t("tasks.gap", { time: one.meant }) : t("tasks.fold")}

@@ -117,12 +117,12 @@ function PresetFields({ preset, onChange }: { preset: Preset; onChange: (preset:
         aria-label={t("tasks.every")}
         style={{ width: 140 }}
         value={preset.every}
-        options={Object.keys(first).map((value) => ({ value, label: t(`recur.${value}` as "recur.day") }))}
+        options={Object.keys(first).map((value) => ({ value, label: t(`recur.kind.${value}` as "recur.kind.day") }))}
         onChange={(every: Preset["every"]) => onChange(first[every])}
       />
       {preset.every === "minutes" && (
         <InputNumber
-          aria-label={t("recur.minutes")}
+          aria-label={t("recur.kind.minutes")}
           min={1}
           max={59}
           value={preset.minutes}
@@ -142,7 +142,7 @@ function PresetFields({ preset, onChange }: { preset: Preset; onChange: (preset:
       {preset.every === "week" && (
         <Select
           mode="multiple"
-          aria-label={t("recur.week")}
+          aria-label={t("recur.kind.week")}
           style={{ minWidth: 160 }}
           value={preset.days}
           options={[1, 2, 3, 4, 5, 6, 0].map((value) => ({
@@ -154,7 +154,7 @@ function PresetFields({ preset, onChange }: { preset: Preset; onChange: (preset:
       )}
       {preset.every === "month" && (
         <InputNumber
-          aria-label={t("recur.month")}
+          aria-label={t("recur.kind.month")}
           min={1}
           max={31}
           value={preset.day}
