@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Sequence
 from datetime import datetime
 
 import aiohttp
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from kit import clock
 from kit.crypto import DecryptionFailed
@@ -36,11 +37,15 @@ async def send_mails() -> float:
     """Claim mails that are due and hand them to the mail server, with no transaction open while it answers."""
     async with database.transaction() as session:
         claimed = await deliveries.claim(session, mail=True, limit=MAILS_AT_ONCE)
-    if not claimed:
-        return await _seconds_to_sleep(mail=True)
-    unanswered = await _learn_recipients(claimed)
-    async with database.transaction() as session:
         parcels = await deliveries.pack(session, claimed)
+        pause = await _seconds_to_sleep(session, mail=True)
+    if not claimed:
+        return pause
+    unanswered = None
+    if unknown := [parcel.delivery.recipient for parcel in parcels if parcel.user is None]:
+        unanswered = await _learn(unknown, claimed)
+        async with database.transaction() as session:
+            parcels = await deliveries.pack(session, claimed)
     async with clients.MailCarrier() as carrier:
         started = time.monotonic()
         for position, parcel in enumerate(parcels):
@@ -48,9 +53,7 @@ async def send_mails() -> float:
                 async with database.transaction() as session:
                     await deliveries.release(session, claimed[position:])
                 break
-            async with database.transaction() as session:
-                held = await deliveries.renew(session, claimed[position:])
-            if parcel.delivery.id not in held:
+            if position > 0 and not await _still_held(claimed[position:]):
                 continue
             outcome = await _guarded(parcel, _send_mail(carrier, parcel, unanswered))
             async with database.transaction() as session:
@@ -58,14 +61,16 @@ async def send_mails() -> float:
     return 0
 
 
-async def _learn_recipients(claimed: Sequence[Delivery]) -> str | None:
-    """Ask auth about recipients whom the replica does not know; answers why auth could not tell."""
+async def _still_held(rest: Sequence[Delivery]) -> bool:
+    """Hold what is not sent yet for two minutes more; answers whether the next one is still ours."""
     async with database.transaction() as session:
-        unknown = await deliveries.unknown_recipients(session, claimed)
-    if not unknown:
-        return None
+        return rest[0].id in await deliveries.renew(session, rest)
+
+
+async def _learn(unknown: list[int], claimed: Sequence[Delivery]) -> str | None:
+    """Ask auth about recipients whom the replica does not know; answers why auth could not tell."""
     try:
-        found = await clients.users(unknown)
+        found = await clients.users(sorted(set(unknown)))
     except DependencyUnavailable as error:
         return str(error)
     async with database.transaction() as session:
@@ -102,11 +107,10 @@ async def send_posts() -> float:
     """Claim what channels are to be told and post it, all at the same time."""
     async with database.transaction() as session:
         claimed = await deliveries.claim(session, mail=False, limit=POSTS_AT_ONCE)
-    if not claimed:
-        return await _seconds_to_sleep(mail=False)
-    async with database.transaction() as session:
         parcels = await deliveries.pack(session, claimed)
-        now = await clock.now(session)
+        pause, now = await _seconds_to_sleep(session, mail=False), await clock.now(session)
+    if not claimed:
+        return pause
     async with clients.channel_session() as web, asyncio.TaskGroup() as posts:
         for parcel in parcels:
             posts.create_task(_send_post(web, parcel, now))
@@ -129,9 +133,8 @@ async def _post(web: aiohttp.ClientSession, parcel: deliveries.Parcel, now: date
     return await clients.send_post(web, parcel.channel.kind, post)
 
 
-async def _seconds_to_sleep(*, mail: bool) -> float:
-    async with database.transaction() as session:
-        seconds = await deliveries.seconds_to_next(session, mail=mail)
+async def _seconds_to_sleep(session: AsyncSession, *, mail: bool) -> float:
+    seconds = await deliveries.seconds_to_next(session, mail=mail)
     return LONGEST_SLEEP_SECONDS if seconds is None else min(LONGEST_SLEEP_SECONDS, seconds + 0.001)
 
 

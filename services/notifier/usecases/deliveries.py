@@ -111,12 +111,6 @@ def _held(claimed: Sequence[Delivery]) -> dict[str, Any]:
     return {"ids": [delivery.id for delivery in claimed], "token": claimed[0].lease_token}
 
 
-async def unknown_recipients(session: AsyncSession, claimed: Sequence[Delivery]) -> list[int]:
-    """Users among the recipients of mails whom the replica does not know."""
-    ids = {delivery.recipient for delivery in claimed if delivery.channel_id == MAIL_CHANNEL_ID}
-    return sorted(ids - (await queries.users(session, ids)).keys())
-
-
 async def learn_users(session: AsyncSession, users: Sequence[dict[str, Any]], claimed: Sequence[Delivery]) -> None:
     """Keep what auth told about recipients, and write to them in their language."""
     for state in users:
@@ -130,6 +124,8 @@ async def learn_users(session: AsyncSession, users: Sequence[dict[str, Any]], cl
 
 async def pack(session: AsyncSession, claimed: Sequence[Delivery]) -> list[Parcel]:
     """Gather what claimed deliveries need to be written and addressed."""
+    if not claimed:
+        return []
     runs = await queries.completed_runs(session, (delivery.run_id for delivery in claimed))
     mails = [delivery for delivery in claimed if delivery.channel_id == MAIL_CHANNEL_ID]
     users = await queries.users(session, (delivery.recipient for delivery in mails))
