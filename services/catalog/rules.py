@@ -1,6 +1,5 @@
 """What the catalog decides without looking anything up."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -78,23 +77,3 @@ def subtree(module_id: int, parents: Mapping[int, int | None]) -> set[int]:
         found.add(waiting[-1])
         waiting.extend(children.get(waiting.pop(), ()))
     return found
-
-
-def unstorable(value: Any) -> str | None:  # noqa: ANN401 (JSON)
-    """Why a JSON value cannot be kept, as a reason word; None when it can.
-
-    PostgreSQL keeps no NUL character; numbers past 64 bits would lose digits on their way.
-    """
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            waiting.extend((*part.keys(), *part.values()))
-        elif isinstance(part, list):
-            waiting.extend(part)
-        elif isinstance(part, str):
-            if "\0" in part or (not part.isascii() and part.encode(errors="replace").decode() != part):
-                return "bad_format"
-        elif part is not None and not (math.isfinite(part) if isinstance(part, float) else -(2**63) <= part < 2**64):
-            return "out_of_range"
-    return None

@@ -1,6 +1,7 @@
 """The types that bodies and answers share."""
 
 import ipaddress
+import math
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -11,16 +12,35 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 
 from caselang.template import NAME_PATTERN
 from kit.http import FaultReason
-from services.catalog.rules import unstorable
 
 MAX_ID = 2**31 - 1
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 """A header's name (RFC 9110)."""
 
 
+def _unstorable(value: Any) -> str | None:  # noqa: ANN401 (JSON)
+    """Why a JSON value cannot be kept, as a reason word; None when it can.
+
+    PostgreSQL keeps no NUL character; numbers past 64 bits would lose digits on their way.
+    """
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting.extend((*part.keys(), *part.values()))
+        elif isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, str):
+            if "\0" in part or (not part.isascii() and part.encode(errors="replace").decode() != part):
+                return "bad_format"
+        elif part is not None and not (math.isfinite(part) if isinstance(part, float) else -(2**63) <= part < 2**64):
+            return "out_of_range"
+    return None
+
+
 def storable(value: Any) -> Any:  # noqa: ANN401 (JSON)
     """Refuse what PostgreSQL or JSON cannot keep."""
-    if reason := unstorable(value):
+    if reason := _unstorable(value):
         raise FaultReason(reason)
     return value
 
