@@ -14,7 +14,7 @@ from cli.output import fail
 def read(file: Path) -> JsonValue:
     """The document in a file, valid or not; `-` is standard input.
 
-    Raises: typer.Exit when it is no YAML.
+    Raises: typer.Exit when it cannot be read or is no YAML.
     """
     try:
         document: JsonValue = load_yaml(sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8"))
@@ -22,6 +22,8 @@ def read(file: Path) -> JsonValue:
         fail(f"{file}: {error.faults[0].message}")
     except UnicodeDecodeError:
         fail(f"{file} is no text in UTF-8")
+    except OSError as error:
+        fail(f"{file}: {error.strerror}")
     return document
 
 

@@ -16,7 +16,7 @@ case_app = typer.Typer(help="Cases as YAML files.", no_args_is_help=True)
 app.add_typer(case_app, name="case", rich_help_panel="Use Rounds")
 
 CaseId = Annotated[int, typer.Argument(min=1, metavar="CASE")]
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="YAML or JSON; - for stdin")]
+File = Annotated[Path, typer.Argument(help="YAML or JSON; - for standard input")]
 
 
 @app.command(rich_help_panel="Use Rounds")

@@ -226,3 +226,5 @@ async def test_a_faulty_file_is_refused_with_the_place_of_each_fault(tmp_path: P
     assert "steps[0].asserts[0].predicate" in refused.err
     file.write_text("steps: [")
     assert (await run_command("case", "validate", file)).code == 2
+    missing = await run_command("case", "validate", tmp_path / "missing.yaml")
+    assert (missing.code, "No such file" in missing.err) == (2, True)

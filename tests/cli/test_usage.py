@@ -39,8 +39,8 @@ def test_help_has_an_example(command: str) -> None:
         "run 22 --environment 7-3",
         "fire first",
         "monitor --output xml",
-        "case import no-such-file.yaml --module 1",
         "migrate nobody",
+        "case import case.yaml",
     ],
 )
 def test_bad_arguments_are_explained_on_standard_error(arguments: str) -> None:
