@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from contracts.cloudevents import Envelope
 from contracts.topics import TOPICS, Topic
@@ -280,7 +280,8 @@ def topic_configs(topic: Topic) -> dict[str, str]:
 async def ensure_topics() -> list[str]:
     """Create the topics that are missing; answers their names.
 
-    Raises: RuntimeError when one exists with another number of partitions: more would break the order of keys.
+    Raises: RuntimeError when the cluster refuses one, or one exists with another number of partitions: more would
+    break the order of keys.
     """
     admin = AIOKafkaAdminClient(**_cluster())
     await admin.start()
@@ -299,8 +300,11 @@ async def ensure_topics() -> list[str]:
                 min(topic.replication, brokers),
                 topic_configs=topic_configs(topic),
             )
-            with suppress(TopicAlreadyExistsError):
-                await admin.create_topics([new])
+            for _, code, *_ in (await admin.create_topics([new])).topic_errors:
+                error = for_code(code)
+                if error not in {NoError, TopicAlreadyExistsError}:
+                    message = f"topic {new.name} cannot be made: {error.__name__}"
+                    raise RuntimeError(message)
         return [topic_name(topic.name) for topic in missing]
     finally:
         await admin.close()
