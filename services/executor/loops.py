@@ -19,7 +19,7 @@ from caselang.document import Case, parse
 from caselang.faults import DocumentInvalid
 from caselang.judgement import CaseVerdict
 from caselang.supported import EVERYTHING
-from kit.crypto import DecryptionFailed, EncryptionKeysInvalid, decrypt
+from kit.crypto import DecryptionFailed, EncryptionKeysInvalid
 from kit.errors import DependencyUnavailable, is_infrastructure
 from kit.partitions import keep_daily_partitions
 from kit.settings import settings
@@ -27,11 +27,10 @@ from kit.telemetry import run_id as run_id_context
 from services.executor.clients.http import HttpClient
 from services.executor.clients.peers import look_up
 from services.executor.db import database
-from services.executor.models import KnownEnvironment, KnownProject
 from services.executor.queries import definitions
-from services.executor.rules import egress_of
 from services.executor.runner.case import run_case
-from services.executor.runner.plan import Place, Plan, Signals, StepReport
+from services.executor.runner.place import place_of
+from services.executor.runner.plan import Plan, Signals, StepReport
 from services.executor.settings import executor_settings
 from services.executor.usecases import claims, housekeeping, replicas, results, starts
 from services.executor.usecases.ends import End
@@ -356,30 +355,6 @@ def _key(claimed: Claimed) -> Key:
 def _end(claimed: Claimed, verdict: CaseVerdict, status: str, **more: Any) -> End:  # noqa: ANN401 (fields)
     return End(
         claimed.run_id, claimed.position, claimed.data_row, claimed.lease_token, verdict=verdict, status=status, **more
-    )
-
-
-def place_of(project: KnownProject | None, environment: KnownEnvironment | None) -> Place:
-    """Where a case runs, with the environment's secrets decrypted.
-
-    Raises: DecryptionFailed, EncryptionKeysInvalid.
-    """
-    own = executor_settings()
-    egress = egress_of(own.egress_allow, own.egress_deny, tuple(project.egress_allow) if project else ())
-    variables = (project.variables if project else None) or {}
-    if environment is None:
-        return Place(project=variables, egress=egress)
-    given = environment.settings or {}
-    return Place(
-        project=variables,
-        environment=environment.name,
-        base_urls=given.get("base_urls") or {},
-        headers=given.get("headers") or {},
-        variables=given.get("variables") or {},
-        secrets={name: decrypt(name, environment.id, text) for name, text in (given.get("secrets") or {}).items()},
-        verify_tls=given.get("verify_tls") is not False,
-        proxy=given.get("proxy"),
-        egress=egress,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import orjson
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from filelock import FileLock
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
@@ -41,7 +43,7 @@ OVER = {"passed", "failed", "error", "cancelled"}
 
 
 @pytest.fixture(scope="session")
-def schema(postgres: Postgres, worker_id: str) -> str:
+def schema(postgres: Postgres, session_root: Path, worker_id: str) -> str:
     """The address of a database with the executor's schema at head."""
     name = f"executor_{worker_id}"
     url = postgres.url(name)
@@ -53,7 +55,8 @@ def schema(postgres: Postgres, worker_id: str) -> str:
             for each in SERVICES:
                 patch.setenv(f"ROUNDS_{each.upper()}_DATABASE_URL", url.replace("postgres@", f"{each}@"))
             settings.cache_clear()
-            await create_roles_and_schemas(url)
+            with FileLock(session_root / "template.lock"):  # roles belong to the server, which all workers share
+                await create_roles_and_schemas(url)
             await upgrade(database, service.migrations)
         settings.cache_clear()
 

@@ -9,22 +9,19 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from cryptography import x509
 from multidict import CIMultiDict
 from yarl import URL
 
-from kit.clock import utc_text
+from services.executor.clients.wire import Answer, Call, CallFailed, EgressRefused, Pairs, faults, wire_url
 from services.executor.rules import Egress
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -35,51 +32,6 @@ KEPT_ALIVE_SECONDS = 1.5
 """Shorter than the servers' own limits: a request on a connection that is just being closed would fail the case."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 DEFAULT_HEADERS = {"User-Agent": "rounds/0.1", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
-_URL_SAFE = "!#$%&'()*+,/:;=?@[]~-._"
-
-Pairs = list[tuple[str, str]]
-
-
-class CallFailed(Exception):
-    """No answer that could be judged. `failure_class` is a word of the case format; the message says what to do."""
-
-    def __init__(self, failure_class: str, message: str) -> None:
-        super().__init__(message)
-        self.failure_class = failure_class
-        self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request as it is to be sent."""
-
-    method: str
-    url: URL
-    headers: Pairs
-    body: bytes | None
-    timeout_ms: int
-    follow_redirects: bool = True
-    max_redirects: int = 10
-    verify_tls: bool = True
-    proxy: str | None = None
-
-
-@dataclass(slots=True)
-class Answer:
-    """What came back, and how long each part took."""
-
-    url: str
-    status: int
-    http_version: str
-    headers: Pairs
-    body: bytes
-    ip: str | None
-    certificate: bytes | None
-    """The peer's, DER; None without TLS."""
-    sent_method: str
-    sent_headers: Pairs
-    timings_ms: dict[str, float | None]
-    redirects: list[dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -97,10 +49,6 @@ class _Watch:
 
 
 _watch: ContextVar[_Watch] = ContextVar("watch")
-
-
-class EgressRefused(OSError):
-    """The policy does not let this address be reached."""
 
 
 class _CheckedResolver(AbstractResolver):
@@ -159,6 +107,24 @@ class _Response(aiohttp.ClientResponse):
         return await super().start(connection)
 
 
+class Cookies:
+    """The cookies of one case run. Most have none, so the jar is made when the first one comes."""
+
+    def __init__(self) -> None:
+        self._jar: aiohttp.CookieJar | None = None
+
+    def keep(self, headers: list[str], url: URL) -> None:
+        """Take the `Set-Cookie` headers of an answer."""
+        if self._jar is None:
+            self._jar = aiohttp.CookieJar(unsafe=True)
+        self._jar.update_cookies_from_headers(headers, url)
+
+    def header(self, url: URL) -> str:
+        """The `Cookie` header for a request; empty without any."""
+        kept = self._jar.filter_cookies(url) if self._jar else {}
+        return "; ".join(f"{name}={morsel.coded_value}" for name, morsel in kept.items())
+
+
 class HttpClient:
     """One session per egress policy; `close()` it at the end."""
 
@@ -199,7 +165,7 @@ class HttpClient:
             )
         return self._sessions[egress]
 
-    async def send(self, call: Call, egress: Egress, cookies: aiohttp.CookieJar | None = None) -> Answer:
+    async def send(self, call: Call, egress: Egress, cookies: Cookies | None = None) -> Answer:
         """Send a request, following redirects if it asks for that; `timeout_ms` holds for all of it.
 
         Raises: CallFailed with its class (dns, connect, tls, timeout, protocol, egress or config).
@@ -209,7 +175,7 @@ class HttpClient:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(call.timeout_ms / 1000):
-                with _faults(call):
+                with faults(call):
                     answer = await self._follow(call, egress, cookies, watch)
         except TimeoutError as error:
             raise CallFailed("timeout", f"{_STAGES[watch.stage]} within {call.timeout_ms} ms") from error
@@ -218,7 +184,7 @@ class HttpClient:
         answer.timings_ms["total"] = _ms(time.perf_counter() - began)
         return answer
 
-    async def _follow(self, call: Call, egress: Egress, cookies: aiohttp.CookieJar | None, watch: _Watch) -> Answer:
+    async def _follow(self, call: Call, egress: Egress, cookies: Cookies | None, watch: _Watch) -> Answer:
         method, url, headers, body = call.method, call.url, call.headers, call.body
         redirects: list[dict[str, Any]] = []
         while True:
@@ -232,7 +198,7 @@ class HttpClient:
                     "protocol", f"more than {call.max_redirects} redirects; the last one leads to {location[:200]}"
                 )
             redirects.append({"status": answer.status, "url": str(url), "location": location})
-            following = wire_url(urljoin(str(url), location))
+            following = wire_url(urljoin(str(url), location), [])
             if answer.status == 303 or (answer.status in {301, 302} and method == "POST"):  # noqa: PLR2004
                 method, body = ("HEAD" if method == "HEAD" else "GET"), None
                 headers = [pair for pair in headers if not pair[0].lower().startswith("content-")]
@@ -248,7 +214,7 @@ class HttpClient:
         headers: Pairs,
         body: bytes | None,
         egress: Egress,
-        cookies: aiohttp.CookieJar | None,
+        cookies: Cookies | None,
         watch: _Watch,
     ) -> Answer:
         if call.proxy is not None:
@@ -256,8 +222,8 @@ class HttpClient:
         sent = CIMultiDict(headers)
         for name, value in DEFAULT_HEADERS.items():
             sent.setdefault(name, value)
-        if cookies and "Cookie" not in sent and (kept := cookies.filter_cookies(url)):
-            sent["Cookie"] = "; ".join(f"{name}={morsel.coded_value}" for name, morsel in kept.items())
+        if cookies is not None and "Cookie" not in sent and (kept := cookies.header(url)):
+            sent["Cookie"] = kept
         watch.stage, watch.dns, watch.connect, watch.tls, watch.tls_began = "connect", None, None, None, None
         began = time.perf_counter()
         async with self._session(egress).request(
@@ -275,7 +241,7 @@ class HttpClient:
             content = await _read(response)
             version = response.version
             if cookies is not None and "Set-Cookie" in response.headers:
-                cookies.update_cookies_from_headers(response.headers.getall("Set-Cookie"), url)
+                cookies.keep(response.headers.getall("Set-Cookie"), url)
             return Answer(
                 url=str(url),
                 status=response.status,
@@ -343,45 +309,6 @@ def _tracing() -> aiohttp.TraceConfig:
     return config
 
 
-def wire_url(url: str, query: Pairs | None = None) -> URL:
-    """A URL exactly as written, with only what no request line can carry percent-encoded, and the query appended.
-
-    Raises: CallFailed (`config`) when it is no http or https URL.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        host, port = parts.hostname, parts.port
-        if parts.scheme.lower() not in {"http", "https"} or not host:
-            raise ValueError("it has no http:// or https:// and host")
-        if not host.isascii():
-            host = host.encode("idna").decode()
-    except ValueError as error:
-        raise CallFailed("config", f"{url[:200]!r} is no URL that can be called: {error}") from error
-    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-    place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
-    more = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query or [])
-    whole = "&".join(part for part in (quote(parts.query, safe=_URL_SAFE), more) if part)
-    path = quote(parts.path, safe=_URL_SAFE) or "/"
-    return URL(
-        f"{parts.scheme.lower()}://{quote(user, safe=_URL_SAFE)}{place}{path}{'?' + whole if whole else ''}",
-        encoded=True,
-    )
-
-
-def certificate_facts(der: bytes | None) -> dict[str, str]:
-    """What the query `certificate` can ask for; empty without TLS."""
-    if der is None:
-        return {}
-    found = x509.load_der_x509_certificate(der)
-    return {
-        "Subject": found.subject.rfc4514_string(),
-        "Issuer": found.issuer.rfc4514_string(),
-        "Start-Date": utc_text(found.not_valid_before_utc),
-        "Expire-Date": utc_text(found.not_valid_after_utc),
-        "Serial-Number": f"{found.serial_number:x}",
-    }
-
-
 _STAGES = {
     "connect": "no connection",
     "first_byte": "connected, but no answer came",
@@ -389,44 +316,8 @@ _STAGES = {
 }
 
 
-@contextmanager
-def _faults(call: Call) -> Iterator[None]:
-    """Turn what aiohttp raises into the case format's classes of fault."""
-    try:
-        yield
-    except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
-        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-        if isinstance(cause, EgressRefused):
-            raise CallFailed("egress", str(cause)) from error
-        raise CallFailed(*_fault(error, call.url.host or "")) from error
-
-
-def _fault(error: Exception, host: str) -> tuple[str, str]:  # noqa: PLR0911 (a table)
-    """The class and a message that says what to do, the narrower kinds of error first."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return "dns", f"the name {error.host} cannot be resolved: check the environment's base URL"
-        case aiohttp.ClientConnectorCertificateError():
-            why = getattr(error.certificate_error, "verify_message", "") or error.certificate_error
-            return "tls", f"the certificate of {host} is not trusted ({why}): verify_tls: false accepts it"
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return "tls", f"no TLS connection to {host}: {error}"
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            return "connect", f"the environment's proxy does not let through: {error}"
-        case aiohttp.ClientConnectorError():
-            why = error.os_error.strerror or str(error.os_error)
-            return "connect", f"{error.host}:{error.port} cannot be reached ({why}): is it running?"
-        case aiohttp.ServerDisconnectedError():
-            return "protocol", f"{host} closed the connection without an answer"
-        case aiohttp.ClientResponseError():
-            return "protocol", f"{host} answered what is no HTTP: {error.message[:200]}"
-        case ValueError():
-            return "config", f"the request cannot be sent: {error}"
-    return "protocol", f"the exchange with {host} broke off: {error}"
-
-
 def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode()
+    return raw.decode("utf-8", "replace")
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from caselang.template import JsonValue
-from services.executor.clients.http import CallFailed
+from services.executor.clients.wire import CallFailed
 from services.executor.rules import Egress
 
 MAX_ROWS = 1000

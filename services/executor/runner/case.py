@@ -1,66 +1,30 @@
 """Drives the steps of one case: no database, no session; what happened goes out through `emit`."""
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
-import aiohttp
-
-from caselang.document import CallStep, GroupStep, RequestStep, SetStep, SqlStep, Step, WaitStep
-from caselang.judgement import CaseVerdict, Judged, StepOutcome, judge, judge_assert, judge_case, worst
+from caselang.document import CallStep, GroupStep, Step
+from caselang.judgement import CaseVerdict, StepOutcome, judge_assert, judge_case, worst
 from caselang.masking import Mask
-from caselang.requests import ClientCredentialsAuth, Retry
-from caselang.response import Response
-from caselang.template import Functions, JsonValue, TemplateError, TemplateInvalid
+from caselang.template import TemplateError, TemplateInvalid
 from caselang.variables import Variables, initial
-from services.executor.clients.http import Answer, Call, CallFailed, certificate_facts
-from services.executor.clients.sql import run_statement
-from services.executor.rules import Egress
+from services.executor.clients.wire import CallFailed
+from services.executor.runner.leaf import Leaves, Outcome, Sender, pause_seconds
 from services.executor.runner.plan import CaseEnd, Plan, Signals, StepReport, json_bytes, nothing
 from services.executor.runner.request import (
     Rendering,
-    build_call,
     first_failure,
-    request_report,
-    response_report,
-    token_call,
-    token_in,
 )
 
 TEARDOWN_SECONDS = 60.0
 """How long the teardown may take, also after the case's own time is over."""
 MAX_CALLS = 10
 """Calls inside one another."""
-KEPT_ROWS = 100
-"""Rows of an `sql` step that the report keeps."""
-NEVER_AGAIN = frozenset({"template", "config", "egress"})
-"""Faults that another try cannot mend."""
-
 Emit = Callable[[StepReport], Awaitable[None]]
-
-
-class Sender(Protocol):
-    """What sends requests."""
-
-    async def send(self, call: Call, egress: Egress, cookies: aiohttp.CookieJar | None = None) -> Answer:
-        """Raises: CallFailed."""
-
-
-@dataclass
-class _Outcome:
-    """How one step, or one try of it, ended."""
-
-    status: str
-    failure_class: str | None = None
-    error: str | None = None
-    skip_reason: str | None = None
-    detail: dict[str, Any] | None = None
-    captured: dict[str, JsonValue] | None = None
-    tries: int = 1
 
 
 @dataclass(frozen=True)
@@ -87,7 +51,7 @@ async def run_case(plan: Plan, sender: Sender, emit: Emit, signals: Signals) -> 
         if done or drive.halted in {"cancelled", "case_timeout"}:
             break
         seq = drive.seq
-        pause = _pause(retry, number)
+        pause = pause_seconds(retry, number)
         if time.monotonic() + pause >= deadline or await _cancelled_within(signals, pause):
             break
     cancelled = signals.cancelled.is_set() and drive.halted == "cancelled"
@@ -98,13 +62,9 @@ async def run_case(plan: Plan, sender: Sender, emit: Emit, signals: Signals) -> 
         tries=number,
         teardown_status=drive.teardown_status(),
         first_failure=None if verdict.status == "passed" else drive.first_failure,
-        variables=json_bytes(drive.mask.mask(drive.variables.report())),
+        variables=json_bytes(drive.leaves.mask.mask(drive.variables.report())),
         duration_ms=int((time.monotonic() - began) * 1000),
     )
-
-
-def _pause(retry: Retry, tries: int) -> float:
-    return float(min(retry.interval_ms * retry.backoff ** (tries - 1), 600_000)) / 1000
 
 
 async def _cancelled_within(signals: Signals, seconds: float) -> bool:
@@ -121,14 +81,12 @@ class _Drive:
     def __init__(
         self, plan: Plan, sender: Sender, emit: Emit, signals: Signals, deadline: float, number: int, seq: int
     ) -> None:
-        self.plan, self.sender, self.emit, self.signals = plan, sender, emit, signals
+        self.plan, self.emit, self.signals = plan, emit, signals
         self.deadline, self.number, self.seq = deadline, number, seq
         self.halted: str | None = None
         """Why no further step of the main part is begun: a skip reason."""
-        self.mask = Mask(plan.place.secrets)
+        self.leaves = Leaves(plan.place, sender)
         self.variables = Variables()
-        self.cookies = aiohttp.CookieJar(unsafe=True)
-        self.tokens: dict[tuple[Any, ...], str] = {}
         self.outcomes: list[StepOutcome] = []
         self.first_failure: dict[str, Any] | None = None
         own = plan.case.options.failed_stop
@@ -155,11 +113,11 @@ class _Drive:
                 environment=place.known(),
                 case=case.variables,
                 row=self.plan.row,
-                functions=self._functions(),
+                functions=self.leaves.functions(),
             )
         except (TemplateError, TemplateInvalid) as error:
             field = getattr(error, "field", "")
-            outcome = _Outcome("error", "template", f"variables.{field}: {error}" if field else str(error))
+            outcome = Outcome("error", "template", f"variables.{field}: {error}" if field else str(error))
             await self._report(_At(), "0", "variables", "set", outcome, self._next(), None, 0)
             return
         await self._steps(case.steps, _At(), self.variables)
@@ -169,14 +127,11 @@ class _Drive:
             await self._steps(case.teardown, _At(teardown=True), self.variables)
             self.halted = stopped or self.halted
 
-    def _functions(self) -> Functions:
-        return Functions(now=datetime.now(UTC), random=random.SystemRandom(), environment=self.plan.place.environment)
-
     def _next(self) -> int:
         self.seq += 1
         return self.seq
 
-    async def _steps(self, steps: Sequence[Step], at: _At, variables: Variables) -> list[_Outcome]:
+    async def _steps(self, steps: Sequence[Step], at: _At, variables: Variables) -> list[Outcome]:
         """One step after the other; answers how those of this level ended."""
         ended = []
         for number, step in enumerate(steps, 1):
@@ -197,7 +152,7 @@ class _Drive:
         elif time.monotonic() >= self.deadline:
             self.halted = "case_timeout"
 
-    async def _step(self, step: Step, path: str, at: _At, variables: Variables) -> _Outcome:
+    async def _step(self, step: Step, path: str, at: _At, variables: Variables) -> Outcome:
         self._check_halt(at)
         seq, began, started_at = self._next(), time.monotonic(), datetime.now(UTC)
         outcome = self._skipped(step, variables)
@@ -206,9 +161,9 @@ class _Drive:
                 outcome = await self._run(step, path, at, variables)
             except (TemplateError, TemplateInvalid) as error:
                 field = getattr(error, "field", "")
-                outcome = _Outcome("error", "template", f"{field}: {error}" if field else str(error))
+                outcome = Outcome("error", "template", f"{field}: {error}" if field else str(error))
             except CallFailed as error:
-                outcome = _Outcome("error", error.failure_class, error.message)
+                outcome = Outcome("error", error.failure_class, error.message)
         duration = int((time.monotonic() - began) * 1000)
         skipped = outcome.status == "skipped"
         times = (None, None) if skipped else (started_at, duration)
@@ -217,28 +172,28 @@ class _Drive:
             await self._skip_children(step, path, at, outcome)
         return outcome
 
-    def _skipped(self, step: Step, variables: Variables) -> _Outcome | None:
+    def _skipped(self, step: Step, variables: Variables) -> Outcome | None:
         """Why a step is not begun; None: it is."""
         if self.halted is not None:
-            return _Outcome("skipped", skip_reason=self.halted)
+            return Outcome("skipped", skip_reason=self.halted)
         if not step.enabled:
-            return _Outcome("skipped", skip_reason="disabled")
+            return Outcome("skipped", skip_reason="disabled")
         if step.when is None:
             return None
-        held = judge_assert(step.when, None, variables, self._functions())
+        held = judge_assert(step.when, None, variables, self.leaves.functions())
         if held.template_error:
-            return _Outcome("error", "template", f"when: {held.message}")
-        return None if held.passed else _Outcome("skipped", skip_reason="when", detail={"when": held.report()})
+            return Outcome("error", "template", f"when: {held.message}")
+        return None if held.passed else Outcome("skipped", skip_reason="when", detail={"when": held.report()})
 
-    async def _skip_children(self, group: GroupStep, path: str, at: _At, outcome: _Outcome) -> None:
+    async def _skip_children(self, group: GroupStep, path: str, at: _At, outcome: Outcome) -> None:
         inside = replace(at, prefix=f"{path}.")
         for number, step in enumerate(group.steps, 1):
-            below = _Outcome("skipped", skip_reason=outcome.skip_reason)
+            below = Outcome("skipped", skip_reason=outcome.skip_reason)
             await self._report(inside, f"{path}.{number}", step.name, step.type, below, self._next(), None, None)
             if isinstance(step, GroupStep):
                 await self._skip_children(step, f"{path}.{number}", inside, outcome)
 
-    async def _run(self, step: Step, path: str, at: _At, variables: Variables) -> _Outcome:
+    async def _run(self, step: Step, path: str, at: _At, variables: Variables) -> Outcome:
         if isinstance(step, GroupStep):
             return await self._group(step, path, at, variables)
         if isinstance(step, CallStep):
@@ -249,131 +204,24 @@ class _Drive:
                 if not at.teardown:
                     self.signals.cut = lambda: limit.reschedule(loop.time())
                 try:
-                    return await self._leaf(step, path, variables)
+                    return await self.leaves.run(step, path, variables)
                 finally:
                     self.signals.cut = nothing
         except TimeoutError:
             if self.signals.cancelled.is_set() and not at.teardown:
                 self.halted = "cancelled"
-                return _Outcome("skipped", skip_reason="cancelled")
+                return Outcome("skipped", skip_reason="cancelled")
             self.halted = "case_timeout"
-            return _Outcome("error", "timeout", f"the case took longer than its {self.plan.case.options.timeout_ms} ms")
+            return Outcome("error", "timeout", f"the case took longer than its {self.plan.case.options.timeout_ms} ms")
 
-    async def _leaf(self, step: Step, path: str, variables: Variables) -> _Outcome:
-        """A step that has no steps of its own, with its tries."""
-        if isinstance(step, WaitStep):
-            await asyncio.sleep(step.duration_ms / 1000)
-            return _Outcome("passed")
-        if isinstance(step, SetStep):
-            try:
-                variables.put_rendered(step.variables, "set", path, self._functions())
-            except TemplateError as error:
-                error.inside("variables")
-                raise
-            return _Outcome("passed")
-        assert isinstance(step, RequestStep | SqlStep)  # noqa: S101 (groups and calls went elsewhere)
-        retry, earlier = step.options.retry, []
-        for number in range(1, retry.max + 2):
-            outcome = await self._try(step, path, variables)
-            outcome.tries = number
-            if outcome.status == "passed" or number > retry.max or outcome.failure_class in NEVER_AGAIN:
-                break
-            earlier.append({"status": outcome.status, "error": outcome.error, **(outcome.detail or {})})
-            await asyncio.sleep(_pause(retry, number))
-        if earlier:
-            outcome.detail = {**(outcome.detail or {}), "earlier": earlier}
-        for name, value in (outcome.captured or {}).items():
-            variables.put(name, value, "captured", path)
-        return outcome
-
-    async def _try(self, step: RequestStep | SqlStep, path: str, variables: Variables) -> _Outcome:
-        functions = self._functions()
-        rendering = Rendering(variables, functions)
-        if isinstance(step, RequestStep):
-            return await self._request(step, rendering, variables, functions)
-        return await self._sql(step, path, rendering, variables, functions)
-
-    async def _request(
-        self, step: RequestStep, rendering: Rendering, variables: Variables, functions: Functions
-    ) -> _Outcome:
-        auth = step.request.auth
-        token = None
-        if isinstance(auth, ClientCredentialsAuth):
-            token = await self._token(auth, rendering, step.options.timeout_ms)
-        call = build_call(step, self.plan.place, rendering, token)
-        try:
-            answer = await self.sender.send(call, self.plan.place.egress, self.cookies)
-        except CallFailed as error:
-            detail = {"request": request_report(call, None, self.mask), "response": None}
-            return _Outcome("error", error.failure_class, error.message, detail=detail)
-        wanted = {one.query.type for one in step.captures} | {one.query.type for one in step.asserts}
-        response = Response(
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.body,
-            url=answer.url,
-            duration_ms=answer.timings_ms["total"] or 0,
-            ip=answer.ip,
-            http_version=answer.http_version,
-            certificate=certificate_facts(answer.certificate) if "certificate" in wanted else {},
-        )
-        judged = judge(step.captures, step.asserts, response, variables, functions)
-        detail = {
-            "request": request_report(call, answer, self.mask),
-            "response": response_report(answer, response.text, self.mask),
-            "timings_ms": answer.timings_ms,
-        }
-        return self._judged(judged, detail)
-
-    async def _token(self, auth: ClientCredentialsAuth, rendering: Rendering, timeout_ms: int) -> str:
-        call = token_call(auth, rendering, self.plan.place, timeout_ms)
-        key = (call.url, call.body)
-        if key not in self.tokens:
-            self.tokens[key] = token_in(await self.sender.send(call, self.plan.place.egress))
-            self.mask = Mask({**self.plan.place.secrets, "access_token": self.tokens[key]})
-        return self.tokens[key]
-
-    async def _sql(
-        self, step: SqlStep, path: str, rendering: Rendering, variables: Variables, functions: Functions
-    ) -> _Outcome:
-        parameters = [rendering.value(value, f"parameters[{n}]") for n, value in enumerate(step.parameters)]
-        place = self.plan.place
-        known = place.known()
-        url = known.get(step.connection)
-        if not isinstance(url, str):
-            message = f"the environment has no secret {step.connection!r} with the database's URL: add it there"
-            return _Outcome("error", "config", message)
-        rows = await run_statement(
-            url,
-            step.statement,
-            parameters,
-            step.options.timeout_ms,
-            place.egress,
-            writable=known.get(f"{step.connection}_writable") is True,
-        )
-        if step.rows is not None:
-            variables.put(step.rows, rows, "captured", path)
-        judged = judge([], step.asserts, None, variables, functions)
-        detail = {
-            "sql": {"connection": step.connection, "statement": step.statement, "parameters": parameters},
-            "rows": rows[:KEPT_ROWS],
-            "row_count": len(rows),
-        }
-        return self._judged(judged, {name: self.mask.mask(value) for name, value in detail.items()})
-
-    def _judged(self, judged: Judged, detail: dict[str, Any]) -> _Outcome:
-        detail["asserts"] = self.mask.mask([one.report() for one in judged.asserts])
-        detail["captures"] = self.mask.mask([one.report() for one in judged.captures])
-        return _Outcome(judged.status, judged.failure_class, judged.error, detail=detail, captured=judged.captured)
-
-    async def _call(self, step: CallStep, path: str, at: _At, variables: Variables) -> _Outcome:
+    async def _call(self, step: CallStep, path: str, at: _At, variables: Variables) -> Outcome:
         called = self.plan.called.get(step.case_id)
         if called is None:
-            return _Outcome("error", "config", f"case {step.case_id}, which this step calls, does not exist any more")
+            return Outcome("error", "config", f"case {step.case_id}, which this step calls, does not exist any more")
         if step.case_id in (self.plan.case_id, *at.calls) or len(at.calls) == MAX_CALLS:
             chain = " → ".join(str(one) for one in (*at.calls, step.case_id))
-            return _Outcome("error", "config", f"calls go in a circle or more than {MAX_CALLS} deep: {chain}")
-        inner = variables.enter_call(called.variables, step.variables, path, self._functions())
+            return Outcome("error", "config", f"calls go in a circle or more than {MAX_CALLS} deep: {chain}")
+        inner = variables.enter_call(called.variables, step.variables, path, self.leaves.functions())
         inside = replace(at, prefix=f"{path}.", calls=(*at.calls, step.case_id))
         ended = await self._steps(called.steps, inside, inner)
         if called.teardown:
@@ -387,21 +235,21 @@ class _Drive:
         await steps
         self.halted = halted or self.halted
 
-    async def _group(self, group: GroupStep, path: str, at: _At, variables: Variables) -> _Outcome:
+    async def _group(self, group: GroupStep, path: str, at: _At, variables: Variables) -> Outcome:
         if group.for_each is not None:
             return await self._for_each(group, path, at, variables)
         if group.repeat_until is not None:
             return await self._repeat(group, path, at, variables)
         return _worst(await self._steps(group.steps, replace(at, prefix=f"{path}."), variables))
 
-    async def _for_each(self, group: GroupStep, path: str, at: _At, variables: Variables) -> _Outcome:
+    async def _for_each(self, group: GroupStep, path: str, at: _At, variables: Variables) -> Outcome:
         loop = group.for_each
         assert loop is not None  # noqa: S101 (the caller looked)
-        items = Rendering(variables, self._functions()).value(loop.items, "for_each.in")
+        items = Rendering(variables, self.leaves.functions()).value(loop.items, "for_each.in")
         if not isinstance(items, list):
-            return _Outcome("error", "config", "for_each.in is no list")
+            return Outcome("error", "config", "for_each.in is no list")
         if len(items) > loop.max:
-            return _Outcome("error", "config", f"for_each.in has {len(items)} items, more than its max of {loop.max}")
+            return Outcome("error", "config", f"for_each.in has {len(items)} items, more than its max of {loop.max}")
         ended = []
         for number, item in enumerate(items, 1):
             if self.halted:
@@ -409,18 +257,18 @@ class _Drive:
             variables.put(loop.item, item, "set", path)
             inside = replace(at, prefix=f"{path}.{number}.", iteration=number)
             ended += await self._steps(group.steps, inside, variables)
-        return _worst(ended) if items else _Outcome("skipped", skip_reason="no_items")
+        return _worst(ended) if items else Outcome("skipped", skip_reason="no_items")
 
-    async def _repeat(self, group: GroupStep, path: str, at: _At, variables: Variables) -> _Outcome:
+    async def _repeat(self, group: GroupStep, path: str, at: _At, variables: Variables) -> Outcome:
         until = group.repeat_until
         assert until is not None  # noqa: S101 (the caller looked)
         ended = []
         for number in range(1, until.max + 1):
             inside = replace(at, prefix=f"{path}.{number}.", iteration=number)
             ended += await self._steps(group.steps, inside, variables)
-            held = judge_assert(until, None, variables, self._functions())
+            held = judge_assert(until, None, variables, self.leaves.functions())
             if held.template_error:
-                return _Outcome("error", "template", f"repeat_until: {held.message}")
+                return Outcome("error", "template", f"repeat_until: {held.message}")
             if held.passed or self.halted:
                 return _worst(ended)
             if number < until.max and await self._interrupted(until.interval_ms / 1000, at):
@@ -428,9 +276,7 @@ class _Drive:
         worst_child = _worst(ended)
         if worst_child.status == "error":
             return worst_child
-        return _Outcome(
-            "failed", "assertion", f"not so after {until.max} times", detail={"repeat_until": held.report()}
-        )
+        return Outcome("failed", "assertion", f"not so after {until.max} times", detail={"repeat_until": held.report()})
 
     async def _interrupted(self, seconds: float, at: _At) -> bool:
         """Sleep; tell whether the case was stopped meanwhile."""
@@ -444,7 +290,7 @@ class _Drive:
         path: str,
         name: str,
         kind: str,
-        outcome: _Outcome,
+        outcome: Outcome,
         seq: int,
         started_at: datetime | None,
         duration_ms: int | None,
@@ -452,7 +298,7 @@ class _Drive:
         flaky = outcome.status == "passed" and outcome.tries > 1
         leaf = kind not in {"group", "call"}
         self.outcomes.append(StepOutcome(outcome.status, outcome.failure_class, leaf, at.teardown, flaky))
-        error = _masked(self.mask, outcome.error)
+        error = _masked(self.leaves.mask, outcome.error)
         shown = f"t{path}" if at.teardown and not at.calls else path
         if outcome.status in {"failed", "error"} and self.first_failure is None:
             self.first_failure = first_failure(shown, name, error, outcome.detail or {})
@@ -486,8 +332,8 @@ def _masked(mask: Mask, message: str | None) -> str | None:
     return None if message is None else str(mask.mask(message)).replace("\0", "")
 
 
-def _worst(outcomes: list[_Outcome]) -> _Outcome:
+def _worst(outcomes: list[Outcome]) -> Outcome:
     """What a group or a call says of the steps in it."""
     status = worst(outcome.status for outcome in outcomes)
     failure_class = next((outcome.failure_class for outcome in outcomes if outcome.status == status), None)
-    return _Outcome(status, failure_class, skip_reason="nothing_ran" if status == "skipped" else None)
+    return Outcome(status, failure_class, skip_reason="nothing_ran" if status == "skipped" else None)

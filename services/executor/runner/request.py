@@ -14,7 +14,7 @@ from caselang.document import RequestStep
 from caselang.masking import Mask
 from caselang.requests import Auth, BasicAuth, BearerAuth, Body, ClientCredentialsAuth, Part
 from caselang.template import Functions, JsonValue, TemplateError, render, text
-from services.executor.clients.http import Answer, Call, CallFailed, Pairs, wire_url
+from services.executor.clients.wire import Answer, Call, CallFailed, Pairs, wire_url
 from services.executor.runner.plan import Place
 
 KEPT_BYTES = 64 * 1024
@@ -103,7 +103,7 @@ def token_call(auth: ClientCredentialsAuth, rendering: Rendering, place: Place, 
         form.append(("scope", rendering.text(auth.scope, "request.auth.scope")))
     return Call(
         method="POST",
-        url=wire_url(rendering.text(auth.token_url, "request.auth.token_url")),
+        url=wire_url(rendering.text(auth.token_url, "request.auth.token_url"), []),
         headers=[("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")],
         body=_form(form),
         timeout_ms=timeout_ms,
