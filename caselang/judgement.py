@@ -38,7 +38,7 @@ class AssertResult:
     def report(self) -> dict[str, Any]:
         """Write it as reports show it; secrets are not masked yet."""
         return {
-            "query": self.query.model_dump(exclude_unset=True),
+            "query": {"type": self.query.type} | ({} if self.query.expr is None else {"expr": self.query.expr}),
             "predicate": self.predicate,
             "not": self.negated,
             "expected": self.expected,
