@@ -15,7 +15,7 @@ from fastapi import APIRouter, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse
 
-from cli.services import SERVICES
+from cli.services import load
 from kit.errors import NotFound
 from kit.openapi import document
 
@@ -28,12 +28,12 @@ router = APIRouter(include_in_schema=False)
 @cache
 def whole() -> dict[str, Any]:
     """The OpenAPI document of all five services."""
-    routers = [router for service in SERVICES for router in service.routers]
+    routers = [router for service in load() for router in service.routers]
     return document(routers, importlib.metadata.version("rounds"))
 
 
 @router.get("/openapi.json")
-async def openapi() -> dict[str, Any]:
+def openapi() -> dict[str, Any]:
     """The document, for tools."""
     return whole()
 

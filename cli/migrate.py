@@ -1,11 +1,11 @@
 """`rounds migrate`: roles, schemas, their migrations, and topics."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.services import SERVICES
+from cli.services import load
 from kit.kafka import ensure_topics
 from kit.migrate import create_roles_and_schemas, pending, upgrade
 from kit.service import Service
@@ -23,10 +23,10 @@ def run(names: Collection[str]) -> None:
 
     Raises: MigrationFailed.
     """
-    asyncio.run(_run([service for service in SERVICES if not names or service.name in names]))
+    asyncio.run(_run(load(names) if names else load()))
 
 
-async def _run(services: list[Service]) -> None:
+async def _run(services: Sequence[Service]) -> None:
     try:
         if (admin := settings().admin_database_url) is not None:
             await create_roles_and_schemas(admin.get_secret_value())

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from cli import console, docs
 from cli.server import bind, serve, stop_event
-from cli.services import SERVICES
+from cli.services import load
 from kit.service import create_app
 from kit.settings import settings
 from kit.telemetry import configure_logging
@@ -21,7 +21,7 @@ def run(names: Collection[str], host: str, port: int) -> None:
     Raises: RuntimeError (a setting is missing), OSError (the port is taken).
     """
     os.environ |= {"ROUNDS_HTTP_HOST": host, "ROUNDS_HTTP_PORT": str(port)}
-    services = [service for service in SERVICES if service.name in names]
+    services = load(names)
     for service in services:
         settings().database_url_of(service.name)
     app = create_app(services)

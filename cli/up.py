@@ -12,11 +12,10 @@ from cli.data_dir import AlreadyRunning as AlreadyRunning
 from cli.data_dir import load_secrets, locked
 from cli.postgres import PostgresFailed as PostgresFailed
 from cli.server import bind, serve, stop_event
-from cli.services import SERVICES
+from cli.services import load
 from kit.migrate import create_roles_and_schemas, upgrade
 from kit.service import create_app
-from kit.settings import SERVICES as NAMES
-from kit.settings import settings
+from kit.settings import SERVICES, settings
 from kit.telemetry import configure_logging
 
 LOOPBACK = "127.0.0.0/8,::1/128"
@@ -35,6 +34,7 @@ def up(host: str, port: int, data_dir: Path, *, open_browser: bool, since: float
 async def _run(host: str, listener: socket.socket, data_dir: Path, *, open_browser: bool, since: float) -> None:
     stop = stop_event()
     secrets = load_secrets(data_dir)
+    loading = asyncio.create_task(asyncio.to_thread(load))  # while PostgreSQL starts
     async with postgres.running(
         data_dir / "postgres", secrets["POSTGRES_PASSWORD"], data_dir / "postgres.log"
     ) as database_port:
@@ -42,7 +42,8 @@ async def _run(host: str, listener: socket.socket, data_dir: Path, *, open_brows
         _set_environment(host, listener.getsockname()[1], data_dir, server, secrets)
         configure_logging()
         await create_roles_and_schemas(f"postgresql://postgres:{secrets['POSTGRES_PASSWORD']}@{server}")
-        for service in SERVICES:
+        services = await loading
+        for service in services:
             await upgrade(service.database, service.migrations)
 
         def ready() -> None:
@@ -50,7 +51,7 @@ async def _run(host: str, listener: socket.socket, data_dir: Path, *, open_brows
             if open_browser:
                 webbrowser.open(settings().public_url)
 
-        app = create_app(SERVICES)
+        app = create_app(services)
         app.include_router(console.router)
         app.include_router(docs.router)
         await serve(app, listener, stop, ready)
@@ -62,7 +63,7 @@ def _set_environment(host: str, port: int, data_dir: Path, server: str, secrets:
     address = f"http://{reached}:{port}"
     os.environ.pop("ROUNDS_KAFKA_BOOTSTRAP_SERVERS", None)
     os.environ |= {"ROUNDS_HTTP_HOST": host, "ROUNDS_HTTP_PORT": str(port), "ROUNDS_DATA_DIR": str(data_dir)}
-    for name in NAMES:
+    for name in SERVICES:
         password = secrets[f"{name.upper()}_DATABASE_PASSWORD"]
         os.environ[f"ROUNDS_{name.upper()}_DATABASE_URL"] = f"postgresql://{name}:{password}@{server}"
         os.environ[f"ROUNDS_{name.upper()}_URL"] = address

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.services import SERVICES
+from cli.services import load
 from kit.migrate import create_roles_and_schemas, upgrade
 from kit.service import create_app
 from kit.settings import settings
@@ -77,7 +77,7 @@ async def running_platform(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pla
     monkeypatch.setenv("ROUNDS_HTTP_PORT", str(listener.getsockname()[1]))
     monkeypatch.setenv("ROUNDS_ADMIN_PASSWORD", ADMIN_PASSWORD)
     settings.cache_clear()
-    async with serving(create_app(SERVICES), listener) as url, AsyncExitStack() as stack:
+    async with serving(create_app(load()), listener) as url, AsyncExitStack() as stack:
         platform = Platform(url, stack)
         platform.admin = await platform.client("admin", ADMIN_PASSWORD)
         yield platform
@@ -89,7 +89,7 @@ async def make_template(server: Postgres, name: str, monkeypatch: pytest.MonkeyP
     await server.execute(f'CREATE DATABASE "{name}"')
     point_services_at(server, name, monkeypatch)
     await create_roles_and_schemas(server.url(name))
-    for service in SERVICES:
+    for service in load():
         await upgrade(service.database, service.migrations)
 
 
