@@ -6,16 +6,19 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help run up test test-fast lint check-deploy format contracts migrate bench clean
+.PHONY: help run up console test lint check-deploy check-deploy format contracts migrate bench clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-run: $(VENV)/.run ## One process with its own database, on http://127.0.0.1:8000; needs only Python
+run: $(VENV)/.run console ## One process with its own database, on http://127.0.0.1:8000; needs only Python
 	@exec $(BIN)/rounds up
 
-up: $(VENV)/.run .cache/system ## The real shape: five services, Apache Kafka, PostgreSQL and nginx
+up: $(VENV)/.run .cache/system console ## The real shape: five services, Apache Kafka, PostgreSQL and nginx
 	@exec $(BIN)/python -m deploy.up
+
+console: ## Build the web page, unless it is built from these very sources
+	@PYTHON=$(PYTHON) bash console/build.sh
 
 test: $(VENV)/.dev .cache/system ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
 	@bash deploy/require.sh go
