@@ -9,7 +9,32 @@ export default defineConfig({
   base: "/console/",
   plugins: [react()],
   resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
-  build: { target: "es2022", sourcemap: false, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 1500 },
+  build: {
+    target: "es2022",
+    sourcemap: false,
+    manifest: true,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1500,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            {
+              name: "base",
+              test: /node_modules\/(react|react-dom|scheduler|react-i18next|i18next|@tanstack|lossless-json|dayjs)\//,
+              priority: 2,
+            },
+            {
+              name: "widgets",
+              test: /node_modules\/(antd|@rc-component|@ant-design)\//,
+              minShareCount: 18,
+              priority: 1,
+            },
+          ],
+        },
+      },
+    },
+  },
   server: { proxy: Object.fromEntries(prefixes.map((prefix) => [prefix, { target: api }])) },
   test: { include: ["src/**/*.test.ts"] },
 });

@@ -19,6 +19,7 @@ export function codeTheme(dark: boolean) {
         lineHeight: "1.6",
       },
       ".cm-gutters": { backgroundColor: "transparent", border: "none", color: dark ? "#8c8c8c" : "#6b6b6b" },
+      ".cm-collapsedLines::before, .cm-collapsedLines::after": { content: "none" },
       ".cm-cursor": { borderLeftColor: "currentColor" },
       ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: dark ? "#ffffff0d" : "#0000000a" },
       ".cm-selectionBackground, &.cm-focused .cm-selectionBackground": {

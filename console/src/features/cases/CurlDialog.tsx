@@ -80,9 +80,7 @@ export function CurlDialog({ pid, initial, environment, onInsert, onClose }: Pro
             {found.notes.length > 0 && (
               <ul>
                 {found.notes.map((note) => (
-                  <li key={`${note.step} ${note.option} ${note.msg}`}>
-                    {note.option && <code className="mono">{note.option}</code>} {note.msg}
-                  </li>
+                  <li key={`${note.step} ${note.option} ${note.msg}`}>{note.msg}</li>
                 ))}
               </ul>
             )}

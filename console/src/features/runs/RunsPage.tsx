@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { Button, DatePicker, Select } from "antd";
+import { Button, Input, Select } from "antd";
 import dayjs from "dayjs";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -74,12 +74,21 @@ export function RunsPage() {
             options={listed.map((one) => ({ value: String(one.id), label: one.name }))}
             onChange={(project) => go({ project })}
           />
-          <DatePicker.RangePicker
-            aria-label={t("runs.started")}
-            value={search.from && search.to ? [dayjs(search.from), dayjs(search.to)] : null}
-            onChange={(range) =>
-              go({ from: range?.[0]?.startOf("day").toISOString(), to: range?.[1]?.endOf("day").toISOString() })
-            }
+          <Input
+            type="date"
+            style={{ width: 150 }}
+            aria-label={t("runs.from")}
+            title={t("runs.from")}
+            value={search.from ? dayjs(search.from).format("YYYY-MM-DD") : ""}
+            onChange={({ target }) => go({ from: target.value && dayjs(target.value).toISOString() })}
+          />
+          <Input
+            type="date"
+            style={{ width: 150 }}
+            aria-label={t("runs.to")}
+            title={t("runs.to")}
+            value={search.to ? dayjs(search.to).format("YYYY-MM-DD") : ""}
+            onChange={({ target }) => go({ to: target.value && dayjs(target.value).endOf("day").toISOString() })}
           />
           <Select
             allowClear

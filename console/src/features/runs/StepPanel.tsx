@@ -6,8 +6,9 @@ import { AssertTable } from "~/features/steps/AssertTable";
 import { HeaderTable, ResponseView } from "~/features/steps/ResponseView";
 import { copyText } from "~/lib/copy";
 import { toCurl } from "~/lib/curl";
-import { Code } from "~/ui/Code";
+import { prettyJson } from "~/lib/json";
 import { Mono, Value } from "~/ui/Mono";
+import { PlainCode } from "~/ui/PlainCode";
 import { Status } from "~/ui/Status";
 import { DiffView } from "./DiffView";
 
@@ -119,7 +120,7 @@ function RequestView({ request }: { request: NonNullable<StepResult["request"]> 
   return (
     <div className="stack">
       <HeaderTable headers={request.headers} />
-      {request.body && <Code value={request.body} label={t("steps.body")} />}
+      {request.body && <PlainCode value={prettyJson(request.body)} label={t("steps.body")} />}
     </div>
   );
 }

@@ -8,6 +8,7 @@ import { type Found, valueAt } from "~/lib/jsonpath";
 import { bytes, duration } from "~/lib/time";
 import { Code } from "~/ui/Code";
 import { Mono } from "~/ui/Mono";
+import { PlainCode } from "~/ui/PlainCode";
 import { AssertTable } from "./AssertTable";
 import { Timings } from "./Timings";
 import "./steps.css";
@@ -172,14 +173,17 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
           </button>
         </p>
       )}
-      <Code
-        value={text}
-        label={t("report.body")}
-        onPick={(offset, place) => {
-          const found = valueAt(text, offset);
-          setPicked(found && { ...found, ...place });
-        }}
-      />
+      {!onAssert && <PlainCode value={text} label={t("report.body")} />}
+      {onAssert && (
+        <Code
+          value={text}
+          label={t("report.body")}
+          onPick={(offset, place) => {
+            const found = valueAt(text, offset);
+            setPicked(found && { ...found, ...place });
+          }}
+        />
+      )}
       {picked && (
         <Popover open content={menu} trigger="click" placement="bottomLeft" onOpenChange={(open) => !open && done()}>
           <span style={{ position: "fixed", left: picked.x, top: picked.y, width: 1, height: 1 }} />

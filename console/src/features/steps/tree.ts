@@ -61,22 +61,22 @@ export function moveStep(
   if (list.startsWith(`${from}.`)) return null;
   const step = stepAt(document, from);
   if (!step) return null;
-  const marker: Step = { type: "moved" };
-  const marked = replaceStep(document, from, marker);
+  const marked = replaceStep(document, from, { type: GONE });
   const index = before ? split(before).index : listAt(marked, list).length;
-  const inserted = withList(marked, list, (steps) => steps.toSpliced(index, 0, step));
+  const inserted = withList(marked, list, (steps) => steps.toSpliced(index, 0, { type: HERE }));
   const cleaned = structuredClone(inserted);
   cleaned.steps = drop(inserted.steps);
   if (inserted.teardown) cleaned.teardown = drop(inserted.teardown);
-  const place = find(cleaned, (one) => JSON.stringify(one, bigints) === JSON.stringify(step, bigints));
-  return { document: cleaned, place: place ?? "steps.0" };
+  const place = find(cleaned, (one) => one.type === HERE) as Place;
+  return { document: replaceStep(cleaned, place, step), place };
 }
 
-const bigints = (_: string, value: unknown) => (typeof value === "bigint" ? String(value) : value);
+const GONE = "moved from here";
+const HERE = "moved to here";
 
 function drop(steps: Step[]): Step[] {
   return steps
-    .filter((step) => step.type !== "moved")
+    .filter((step) => step.type !== GONE)
     .map((step) => (step.steps ? { ...step, steps: drop(step.steps) } : step));
 }
 
