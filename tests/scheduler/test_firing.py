@@ -420,7 +420,7 @@ async def test_the_loop_sleeps_to_the_due_time_and_an_earlier_save_wakes_it(
     monkeypatch.setenv("ROUNDS_SCHEDULER_MAX_SLEEP_SECONDS", "3000")
     scheduler_settings.cache_clear()
     async with looping():
-        times = [await scheduler.time(seconds) for seconds in (3, 2, 2)]
+        times = [await scheduler.time(seconds) for seconds in (4, 3, 3)]
         await asyncio.gather(*(scheduler.save(startTime=time) for time in times))
 
         async def all_fired() -> bool:
@@ -428,7 +428,7 @@ async def test_the_loop_sleeps_to_the_due_time_and_an_earlier_save_wakes_it(
 
         await until(all_fired, 10)
     lags = [(due.fired_at - due.due_at).total_seconds() for due in await scheduler.due()]
-    assert max(lags) < 0.5
+    assert max(lags) < 1
     assert min(lags) >= 0
 
 
