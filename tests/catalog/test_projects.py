@@ -194,6 +194,9 @@ async def test_other_services_look_up_whole_states_in_bulk(catalog: Catalog) -> 
     assert found["projects"] == [stated("project.changed", project_id)]
     found = await ask("environments", environment_id)
     assert found["environments"] == [stated("environment.changed", environment_id)]
+    found = await ask("modules", module_id, 999999)
+    assert found["modules"] == [stated("module.changed", module_id)]
+    assert found["projects"] == [stated("project.changed", project_id)]
     assert (await ask("projects", project_id, 999999))["projects"] == [stated("project.changed", project_id)]
     assert (await ask("projects"))["projects"] == []
 

@@ -35,6 +35,14 @@ async def look_up_environments(wanted: Lookup, session: Session) -> States:
     return States(environments=found, projects=projects)
 
 
+@router.post("/modules:lookup")
+async def look_up_modules(wanted: Lookup, session: Session) -> States:
+    """Modules by id, with their projects."""
+    found = await states.modules(session, wanted.ids)
+    projects = await states.projects(session, [one.project_id for one in found if one.project_id])
+    return States(modules=found, projects=projects)
+
+
 @router.post("/cases:lookup")
 async def look_up_cases(wanted: Lookup, session: Session) -> States:
     """Cases by id, with their modules and projects."""
