@@ -88,6 +88,8 @@ _TOKEN = APIKeyHeader(
 
 FindCaller = Callable[[str], Awaitable[Caller]]
 """From a token's sha256 to its caller. Raises: NotAuthenticated."""
+_AUTHENTICATIONS: set[Callable[..., Any]] = set()
+"""The dependencies that `authentication` made."""
 
 
 def authentication(find: FindCaller, scope: Scope | None = None, *, before_password_change: bool = False) -> Any:  # noqa: ANN401
@@ -106,7 +108,21 @@ def authentication(find: FindCaller, scope: Scope | None = None, *, before_passw
             raise PermissionDenied
         return caller
 
+    _AUTHENTICATIONS.add(authenticate)
     return Depends(authenticate)
+
+
+async def authenticate_first(request: Request) -> None:
+    """Authenticate a request whose body FastAPI could not parse: it parses before any dependency is asked.
+
+    Raises: NotAuthenticated, MustChangePassword, PermissionDenied; nothing where the route asks for no caller.
+    """
+    waiting = [request.scope["route"].dependant] if "route" in request.scope else []
+    while waiting:
+        dependant = waiting.pop()
+        if dependant.call in _AUTHENTICATIONS:
+            await dependant.call(request, None)
+        waiting.extend(dependant.dependencies)
 
 
 def token_hash(request: Request) -> str:

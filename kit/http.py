@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
+from kit.caller import authenticate_first
 from kit.errors import (
     AppError,
     DependencyUnavailable,
@@ -221,17 +222,26 @@ def add_error_handlers(app: FastAPI) -> None:
         assert isinstance(error, AppError)  # noqa: S101 (for the type checker)
         return answer(error)
 
-    async def on_validation_error(_: Request, error: Exception) -> JSONResponse:
+    async def unparsed(request: Request) -> JSONResponse:
+        try:
+            await authenticate_first(request)
+        except AppError as refusal:
+            return answer(refusal)
+        return answer(InvalidParameter(errors=[FieldFault("body", "bad_format")]))
+
+    async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101
+        if error.errors()[0]["type"] == "json_invalid":
+            return await unparsed(request)
         return answer(validation_error(error.errors()))
 
-    async def on_http_exception(_: Request, error: Exception) -> JSONResponse:
+    async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101
         known: dict[int, type[AppError]] = {404: NotFound, 405: MethodNotAllowed, 413: PayloadTooLarge}
         if error.status_code in known:
             found = known[error.status_code](headers=dict(error.headers or {}))
             return answer(found)
-        return answer(InvalidParameter(errors=[FieldFault("body", "bad_format")]))
+        return await unparsed(request)
 
     async def on_any(_: Request, error: Exception) -> JSONResponse:
         if is_infrastructure(error):

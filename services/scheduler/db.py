@@ -17,3 +17,5 @@ authenticator = caller.Authenticator(database)
 Caller = Annotated[caller.Caller, caller.authentication(authenticator.find)]
 Runner = Annotated[caller.Caller, caller.authentication(authenticator.find, scope="run")]
 """A caller whose API token may run things."""
+Reader = Annotated[caller.Caller, caller.authentication(authenticator.find, scope="read")]
+"""Who reads by a method that is not GET."""

@@ -10,7 +10,7 @@ from kit import clock
 from kit.errors import FieldFault, InvalidParameter
 from kit.settings import settings
 from services.scheduler import queries, rules
-from services.scheduler.db import Caller, Session
+from services.scheduler.db import Caller, Reader, Session
 from services.scheduler.errors import TaskNotFound
 from services.scheduler.models import Task
 from services.scheduler.schemas import NextTime, NextTimes, PreviewRequest, Upcoming, UpcomingTimes
@@ -22,7 +22,7 @@ MAX_UPCOMING = 500
 
 
 @router.post("/preview", summary="The next times of a cron expression")
-async def preview(wanted: PreviewRequest, _: Caller, session: Session) -> NextTimes:
+async def preview(wanted: PreviewRequest, _: Reader, session: Session) -> NextTimes:
     """Local and in UTC; `dst` marks times that a change of the clocks moves or doubles."""
     zone, start, until = checking.check_preview(wanted, await clock.now(session))
     found = rules.upcoming(wanted.cron, zone, start, count=wanted.count, until=until)
