@@ -22,7 +22,8 @@ class FieldFault:
 
     def body(self) -> dict[str, Any]:
         """As it stands in `errors` of an answer, with a sentence for people."""
-        return {"field": self.field, "reason": self.reason, "msg": translate(REASONS[self.reason]), **self.extra}
+        field = self.field.encode(errors="replace").decode()  # it may be the name that a caller gave an unknown field
+        return {"field": field, "reason": self.reason, "msg": translate(REASONS[self.reason]), **self.extra}
 
 
 REASONS = {

@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -12,7 +13,14 @@ from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import Histogram
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidatorFunctionWrapHandler
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -46,10 +54,46 @@ LATENCY = Histogram("rounds_http_seconds", "Time to answer a request", ["method"
 T = TypeVar("T")
 
 
+class FaultReason(ValueError):
+    """Raise it in a pydantic validator with one of the contract's reason words."""
+
+
+def _unstorable(value: Any) -> str | None:  # noqa: ANN401 (JSON)
+    """Why a JSON value cannot be kept, as a reason word; None when it can.
+
+    PostgreSQL keeps no NUL character; numbers past 64 bits would lose digits on their way.
+    """
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting.extend((*part.keys(), *part.values()))
+        elif isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, str):
+            if "\0" in part or (not part.isascii() and part.encode(errors="replace").decode() != part):
+                return "bad_format"
+        elif part is not None and not (math.isfinite(part) if isinstance(part, float) else -(2**63) <= part < 2**64):
+            return "out_of_range"
+    return None
+
+
+def storable(value: Any) -> Any:  # noqa: ANN401 (JSON)
+    """Refuse what PostgreSQL or JSON cannot keep."""
+    if reason := _unstorable(value):
+        raise FaultReason(reason)
+    return value
+
+
 class Body(BaseModel):
-    """A request body: strict types, and unknown fields are refused by name."""
+    """A request body: strict types, unknown fields are refused by name, and so is what cannot be stored."""
 
     model_config = ConfigDict(strict=True, extra="forbid", str_strip_whitespace=False, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _keepable(cls, value: Any) -> Any:  # noqa: ANN401 (JSON)
+        return storable(value)
 
 
 class Given(Generic[T]):
@@ -204,10 +248,6 @@ def _reason(error: Any) -> str:  # noqa: ANN401 (pydantic's ErrorDetails)
     if error["type"] == "value_error" and isinstance(context.get("error"), FaultReason):
         return str(context["error"])
     return _REASONS.get(error["type"], "wrong_type")
-
-
-class FaultReason(ValueError):
-    """Raise it in a pydantic validator with one of the contract's reason words."""
 
 
 def answer(error: AppError) -> JSONResponse:

@@ -27,7 +27,10 @@ def _project_ids(environments: dict[str, int]) -> dict[str, int]:
     return environments
 
 
-Id = Annotated[int, Field(ge=1, le=2_147_483_647)]
+MAX_ID = 2_147_483_647
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+CaseId = Annotated[int, Field(ge=0, le=MAX_ID)]
+"""0 is that of a tried document."""
 CaseIds = Annotated[list[Id], Field(min_length=1, max_length=MAX_CASES), AfterValidator(_each_once)]
 Environments = Annotated[dict[str, Id], Field(max_length=MAX_CASES), AfterValidator(_project_ids)]
 
@@ -61,9 +64,9 @@ class JudgeAgain(Body):
 
     step: dict[str, JsonValue]
     run_id: Annotated[UUID, Field(strict=False)]
-    case_id: Annotated[int, Field(ge=0)]
+    case_id: CaseId
     step_path: Annotated[str, Field(max_length=100)]
-    row: Annotated[int, Field(ge=0)] | None = None
+    row: Annotated[int, Field(ge=0, le=MAX_ID)] | None = None
 
 
 class JudgedAgain(BaseModel):

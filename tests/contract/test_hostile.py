@@ -34,6 +34,7 @@ VALUES = {
     "object": {"\ud800": "\0", "9" * 30: 2**64},
     "deep": DEEP,
 }
+KINDS = ("", "x", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 RAW = {
     "empty": b"",
     "no JSON": b"{",
@@ -48,15 +49,21 @@ RAW = {
     "unknown field": b'{"\\ud800\\u0000": 1}',
 }
 IN_URLS = ("0", "-1", str(2**31), str(2**63), "9" * 400, "%00", "%ED%A0%80", "%F0%9F%98%80", "x" * 101, "")
-HEADERS = {"If-Match": "9" * 30, "Idempotency-Key": "\x7f", "Range": "bytes=9-1", "Last-Event-ID": "x", "Accept": "x"}
+HEADERS = {
+    "If-Match": "9" * 30,
+    "Idempotency-Key": "x" * 300,
+    "Range": "bytes=9-1",
+    "Last-Event-ID": "x",
+    "Accept": "x",
+}
 
 
 def fault(answer: httpx.Response) -> str | None:
     """What is wrong with an answer; None when nothing is."""
     if answer.status_code >= 500:
         return f"{answer.status_code} {answer.text[:200]}"
-    if answer.status_code >= 400 and not {"code", "msg"} <= answer.json().keys():
-        return f"another shape: {answer.text[:200]}"
+    if answer.status_code >= 400 and not answer.text.startswith('{"code":'):
+        return f"another shape: {answer.status_code} {answer.text[:200]}"
     return None
 
 
@@ -64,16 +71,19 @@ def writes() -> list[str]:
     return [one for one in operations() if one.startswith(("POST", "PUT", "PATCH"))]
 
 
-def variants(body: Any) -> list[tuple[str, Any]]:
-    """The body with each of its fields, at any depth, replaced by each hostile value."""
+def variants(body: Any, values: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The body with each of its fields replaced by each of the values, and those further down by some."""
+    fewer = {name: values[name] for name in ("NUL", "half a pair", "64 bits", "object")}
     if isinstance(body, dict):
         return [
             (f"{key}.{where}", {**body, key: replaced})
             for key, value in body.items()
-            for where, replaced in [*VALUES.items(), *variants(value)]
+            for where, replaced in [*values.items(), *variants(value, fewer)]
         ]
     if isinstance(body, list) and body:
-        return [(f"0.{where}", [replaced, *body[1:]]) for where, replaced in [*VALUES.items(), *variants(body[0])]]
+        return [
+            (f"0.{where}", [replaced, *body[1:]]) for where, replaced in [*values.items(), *variants(body[0], fewer)]
+        ]
     return []
 
 
@@ -83,7 +93,7 @@ async def test_no_value_in_a_body_breaks_a_write(world: World) -> None:
     for operation in (one for one in writes() if one in BODIES):
         method, _, path = operation.partition(" ")
         url = path.format(**world.ids)
-        for where, body in variants(BODIES[operation](world)):
+        for where, body in variants(BODIES[operation](world), VALUES):
             content = json.dumps(body)
             headers = {"Content-Type": "application/json"}
             answer = await client.request(method, url, content=content, headers=headers)
@@ -91,7 +101,7 @@ async def test_no_value_in_a_body_breaks_a_write(world: World) -> None:
             if found := fault(answer):
                 faults.append(f"{operation} {where}: {found}")
     assert not faults, "\n".join(faults)
-    assert sent > 1000
+    assert sent > 500
 
 
 async def test_no_body_of_another_kind_breaks_a_write(world: World) -> None:
@@ -99,11 +109,11 @@ async def test_no_body_of_another_kind_breaks_a_write(world: World) -> None:
     for operation in writes():
         method, _, path = operation.partition(" ")
         url = path.format(**world.ids)
-        for kind in ("application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x"):
-            for name, content in RAW.items():
-                answer = await client.request(method, url, content=content, headers={"Content-Type": kind})
-                if found := fault(answer):
-                    faults.append(f"{operation} {kind} {name}: {found}")
+        sent = [("application/json", content) for content in RAW.values()] + [(kind, b"{}") for kind in KINDS]
+        for kind, content in sent:
+            answer = await client.request(method, url, content=content, headers={"Content-Type": kind})
+            if found := fault(answer):
+                faults.append(f"{operation} {kind} {content[:50]!r}: {found}")
     assert not faults, "\n".join(faults)
 
 
@@ -113,7 +123,12 @@ async def test_no_url_and_no_header_breaks_an_operation(world: World) -> None:
     for operation in operations():
         method, _, path = operation.partition(" ")
         declared = whole()["paths"][path][method.lower()].get("parameters", [])
-        urls = [path.format(**world.ids | {one["name"]: value}) for one in declared if one["in"] == "path" for value in IN_URLS]
+        urls = [
+            path.format(**world.ids | {one["name"]: value})
+            for one in declared
+            if one["in"] == "path"
+            for value in IN_URLS
+        ]
         plain = path.format(**world.ids)
         urls += [f"{plain}?{one['name']}={value}" for one in declared if one["in"] == "query" for value in IN_URLS]
         for url in urls:

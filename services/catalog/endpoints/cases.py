@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator
 
 from kit.errors import FieldFault, InvalidParameter
-from kit.http import GivenBody, IfMatch, Page, PagingQuery
+from kit.http import GivenBody, IfMatch, Page, PagingQuery, storable
 from services.catalog.db import Session, logged_in, reading
 from services.catalog.endpoints.rights import BulkWriter, Copier, Writer
 from services.catalog.queries import cases as queries
@@ -25,7 +25,7 @@ from services.catalog.schemas.cases import (
     RevisionItem,
     RevisionRead,
 )
-from services.catalog.schemas.fields import MAX_ID, Id, PathId, RevisionNumber, Search, Sort, storable
+from services.catalog.schemas.fields import MAX_ID, Id, PathId, RevisionNumber, Search, Sort
 from services.catalog.usecases import bulk
 from services.catalog.usecases import cases as usecases
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
 
 from kit.http import Body
-from services.catalog.schemas.fields import Answer, Document, Id, Ids, Name, Stamps, Tag, each_once, storable
+from services.catalog.schemas.fields import Answer, Document, Id, Ids, Name, Stamps, Tag, each_once
 from services.catalog.schemas.projects import STAMPS
 
 DOCUMENT: dict[str, Any] = {
@@ -178,7 +178,7 @@ class Convert(Body):
     )
 
     format: Literal["curl"]
-    text: Annotated[str, StringConstraints(min_length=1, max_length=100_000), AfterValidator(storable)]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
 
 
 class ConvertNote(Answer):

@@ -1,7 +1,6 @@
 """The types that bodies and answers share."""
 
 import ipaddress
-import math
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -11,38 +10,11 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from caselang.template import NAME_PATTERN
-from kit.http import FaultReason
+from kit.http import FaultReason, storable
 
 MAX_ID = 2**31 - 1
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 """A header's name (RFC 9110)."""
-
-
-def _unstorable(value: Any) -> str | None:  # noqa: ANN401 (JSON)
-    """Why a JSON value cannot be kept, as a reason word; None when it can.
-
-    PostgreSQL keeps no NUL character; numbers past 64 bits would lose digits on their way.
-    """
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            waiting.extend((*part.keys(), *part.values()))
-        elif isinstance(part, list):
-            waiting.extend(part)
-        elif isinstance(part, str):
-            if "\0" in part or (not part.isascii() and part.encode(errors="replace").decode() != part):
-                return "bad_format"
-        elif part is not None and not (math.isfinite(part) if isinstance(part, float) else -(2**63) <= part < 2**64):
-            return "out_of_range"
-    return None
-
-
-def storable(value: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Refuse what PostgreSQL or JSON cannot keep."""
-    if reason := _unstorable(value):
-        raise FaultReason(reason)
-    return value
 
 
 def _not_blank(text: str) -> str:
@@ -92,26 +64,19 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Ids = Annotated[list[Id], Field(min_length=1, max_length=1000), AfterValidator(each_once)]
 PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
 RevisionNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=100), AfterValidator(storable), AfterValidator(_not_blank)
-]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_not_blank)]
 VariableName = Annotated[str, StringConstraints(pattern=rf"^{NAME_PATTERN}$", max_length=100)]
-Description = Annotated[str, StringConstraints(max_length=2000), AfterValidator(storable)]
-Variables = Annotated[
-    dict[str, JsonValue], Field(max_length=500), AfterValidator(storable), AfterValidator(_variable_names)
-]
+Description = Annotated[str, StringConstraints(max_length=2000)]
+Variables = Annotated[dict[str, JsonValue], Field(max_length=500), AfterValidator(_variable_names)]
 Headers = Annotated[
     dict[str, Annotated[str, StringConstraints(max_length=8000)]],
     Field(max_length=100),
-    AfterValidator(storable),
     AfterValidator(_headers),
 ]
-Url = Annotated[str, StringConstraints(max_length=2000), AfterValidator(storable), AfterValidator(_url)]
+Url = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_url)]
 Network = Annotated[str, StringConstraints(max_length=50), AfterValidator(_network)]
-Tag = Annotated[
-    str, StringConstraints(min_length=1, max_length=100), AfterValidator(storable), AfterValidator(_not_blank)
-]
-Document = Annotated[dict[str, JsonValue], AfterValidator(storable)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_not_blank)]
+Document = dict[str, JsonValue]
 """A case document; what is in it is the case language's to judge."""
 Search = Annotated[str | None, Query(max_length=100), AfterValidator(storable)]
 Sort = Literal["id", "-id", "name", "-name", "updated_at", "-updated_at"]

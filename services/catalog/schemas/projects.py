@@ -18,7 +18,6 @@ from services.catalog.schemas.fields import (
     VariableName,
     Variables,
     each_once,
-    storable,
 )
 
 STAMPS: dict[str, Any] = {
@@ -86,7 +85,7 @@ class ProjectRead(Stamps):
     """Whether the caller is a member of it, or a superuser."""
 
 
-SecretValue = Annotated[str, StringConstraints(min_length=6, max_length=10_000), AfterValidator(storable)]
+SecretValue = Annotated[str, StringConstraints(min_length=6, max_length=10_000)]
 
 ENVIRONMENT: dict[str, Any] = {
     "name": "qa",

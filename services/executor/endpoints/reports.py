@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import AwareDatetime
 
 from kit.errors import FieldFault, InvalidParameter, MissingParameter, NotFound
@@ -15,8 +15,11 @@ from services.executor.errors import RowRequired
 from services.executor.models import NO_ROW, CaseRun
 from services.executor.queries import history, reports
 from services.executor.schemas import (
+    MAX_ID,
     CaseDiff,
+    CaseId,
     CaseReport,
+    Id,
     JudgeAgain,
     JudgedAgain,
     LastResult,
@@ -32,7 +35,8 @@ from services.executor.usecases import trials
 
 router = APIRouter(prefix="/runs", tags=["reports"])
 Limit = Annotated[int, Query(ge=1, le=200)]
-Row = Annotated[int | None, Query(ge=0, description="Data row, from 0; required where the case has some.")]
+PathCaseId = Annotated[CaseId, Path()]
+Row = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Data row, from 0; required where the case has some.")]
 Format = Literal["json", "junit", "html"]
 
 
@@ -40,9 +44,9 @@ Format = Literal["json", "junit", "html"]
 async def list_runs(  # noqa: PLR0913, PLR0917 (the filters of a list)
     caller: Caller,
     session: Session,
-    task_id: int | None = None,
-    case_id: int | None = None,
-    project_id: int | None = None,
+    task_id: Annotated[Id | None, Query()] = None,
+    case_id: Annotated[Id | None, Query()] = None,
+    project_id: Annotated[Id | None, Query()] = None,
     status: RunStatus | None = None,
     trigger: Trigger | None = None,
     owner: Annotated[Literal["me"] | None, Query(description="Runs of tasks that the caller answers for.")] = None,
@@ -86,9 +90,9 @@ async def workers(_: Caller, session: Session) -> WorkersRead:
 async def trends(
     _: Caller,
     session: Session,
-    case_id: int | None = None,
-    task_id: int | None = None,
-    project_id: int | None = None,
+    case_id: Annotated[Id | None, Query()] = None,
+    task_id: Annotated[Id | None, Query()] = None,
+    project_id: Annotated[Id | None, Query()] = None,
     days: Annotated[int, Query(ge=1, le=366)] = 30,
 ) -> Trends:
     """Pass rate, durations and flakiness per day of exactly one of a case, a task or a project."""
@@ -114,11 +118,11 @@ async def run_report(run_id: UUID, caller: Caller, session: Session) -> RunRead:
 @router.get("/{run_id}/cases/{case_id}", summary="Report of a case")
 async def case_report(
     run_id: UUID,
-    case_id: int,
+    case_id: PathCaseId,
     caller: Caller,
     session: Session,
     row: Row = None,
-    cursor: Annotated[int, Query(ge=0)] = 0,
+    cursor: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
     limit: Limit = 100,
 ) -> CaseReport:
     """A case of a run with its steps: request, response, assertions with expected and actual, captures, times."""
@@ -140,7 +144,7 @@ async def _case_run(session: Session, caller: Caller, run_id: UUID, case_id: int
 
 
 @router.get("/{run_id}/cases/{case_id}/diff", summary="Differences from the last green run")
-async def case_diff(run_id: UUID, case_id: int, caller: Caller, session: Session, row: Row = None) -> CaseDiff:
+async def case_diff(run_id: UUID, case_id: PathCaseId, caller: Caller, session: Session, row: Row = None) -> CaseDiff:
     """The steps that did not pass against the last run in which each of them did: status, headers, JSON paths."""
     return await history.case_diff(session, await _case_run(session, caller, run_id, case_id, row))
 
@@ -153,7 +157,7 @@ async def case_diff(run_id: UUID, case_id: int, caller: Caller, session: Session
 )
 async def step_body(
     run_id: UUID,
-    case_id: int,
+    case_id: PathCaseId,
     path: str,
     caller: Caller,
     session: Session,

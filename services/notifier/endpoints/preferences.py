@@ -1,6 +1,8 @@
 """Quiet hours and mutes, and the unsubscribe link of each mail."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse
 
 from services.notifier.db import Caller, Session
@@ -10,6 +12,7 @@ from services.notifier.schemas import PreferenceRead, PreferenceWrite
 from services.notifier.usecases import preferences
 
 router = APIRouter(prefix="/notifications", tags=["notifications"])
+LinkToken = Annotated[str, Path(pattern=r"^[\x21-\x7e]{1,200}$", description="As the mail's link has it.")]
 
 
 @router.get("/preferences", summary="When I want no mail")
@@ -25,13 +28,13 @@ async def put_preferences(new: PreferenceWrite, caller: Caller, session: Session
 
 
 @router.get("/unsubscribe/{token}", summary="Ask whether to mute a task", response_class=HTMLResponse)
-async def ask_to_unsubscribe(token: str, session: Session) -> HTMLResponse:
+async def ask_to_unsubscribe(token: LinkToken, session: Session) -> HTMLResponse:
     """The page behind a mail's link. Opening it changes nothing: scanners of mails open links too."""
     return _page(*await preferences.told_by(session, token), done=False)
 
 
 @router.post("/unsubscribe/{token}", summary="Mute a task", response_class=HTMLResponse)
-async def unsubscribe(token: str, session: Session) -> HTMLResponse:
+async def unsubscribe(token: LinkToken, session: Session) -> HTMLResponse:
     """Mute the task for the mail's recipient; mail programs post here at one click (RFC 8058)."""
     return _page(*await preferences.unsubscribe(session, token), done=True)
 
