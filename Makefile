@@ -21,7 +21,6 @@ console: ## Build the web page, unless it is built from these very sources
 	@PYTHON=$(PYTHON) bash console/build.sh
 
 test: $(VENV)/.dev .cache/system ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
-	@bash deploy/require.sh go
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Format, lint, types, boundaries, generated files
@@ -35,7 +34,6 @@ lint: $(VENV)/.dev ## Format, lint, types, boundaries, generated files
 	$(BIN)/python -m cli.docs --check
 
 check-deploy: $(VENV)/.dev ## Image, compose, Kubernetes, alerts: built and held against schemas and rules
-	@bash deploy/require.sh go
 	$(BIN)/python -m deploy.check
 
 format: $(VENV)/.dev ## Put the code into the project's format

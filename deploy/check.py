@@ -6,7 +6,6 @@ It builds its tools once, pinned by deploy/tools/go.sum, into .cache/deploy; not
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from cli.config import unknown
 from contracts.topics import TOPICS
 from deploy import policy, schemas, topics
 from deploy.metrics import metrics
-from deploy.schemas import Manifest
+from deploy.schemas import GO, Manifest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -46,12 +45,10 @@ def main() -> None:
 def build_tools() -> None:
     """Kustomize, and the checks of deploy/tools; a second time it is quick.
 
-    Raises: SystemExit (no Go), subprocess.CalledProcessError (it does not build).
+    Raises: subprocess.CalledProcessError (it does not build).
     """
-    if shutil.which("go") is None:
-        sys.exit("the checks need Go 1.24 or newer: deploy/require.sh go")
     BIN.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["go", "build", "-mod=readonly", "-o", f"{BIN}/", ".", "tool"], cwd=HERE / "tools", check=True)
+    subprocess.run([GO, "build", "-mod=readonly", "-o", f"{BIN}/", ".", "tool"], cwd=HERE / "tools", check=True)
 
 
 def all_faults() -> Iterator[str]:

@@ -41,7 +41,6 @@ package() {
             # No package lists yet.
             if grep -q trixie /etc/os-release; then echo openjdk-21-jre-headless; else echo openjdk-17-jre-headless; fi
             ;;
-        go) echo golang ;;
         chromium) if available chromium || ! available chromium-browser; then echo chromium; else echo chromium-browser; fi ;;
         *) echo "$1" ;;
     esac

