@@ -22,6 +22,24 @@ from kit.openapi import document
 COMMITTED = Path(__file__).resolve().parents[1] / "docs" / "openapi.json"
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 
+TAGS = {
+    "log-in": "Sessions, passwords, and what a client or a gateway asks first.",
+    "users": "Who there is, and each one's own settings.",
+    "memberships": "Which users may write in which projects.",
+    "API tokens": "Keys of machines: with scopes, for as long as a year.",
+    "audit": "Who did what to which object, before and after.",
+    "projects": "What holds environments, modules and cases, and whose members may write in it.",
+    "environments": "Base URLs, variables and secrets that a case runs against.",
+    "modules": "The tree that the cases of a project live in.",
+    "cases": "Steps in order, with their assertions; each change is a revision that stays.",
+    "scheduled tasks": "Cases to run at a second, once or again and again.",
+    "scheduler": "What is due, what became of each due time, and the scheduler itself.",
+    "runs": "Running cases now, cancelling, running again.",
+    "reports": "What came of a run: per run, case and step.",
+    "notifications": "Mails and messages about runs: channels, deliveries, preferences.",
+}
+"""The groups of the page, in its order."""
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -29,7 +47,7 @@ router = APIRouter(include_in_schema=False)
 def whole() -> dict[str, Any]:
     """The OpenAPI document of all five services."""
     routers = [router for service in load() for router in service.routers]
-    return document(routers, importlib.metadata.version("rounds"))
+    return document(routers, importlib.metadata.version("rounds"), TAGS)
 
 
 @router.get("/openapi.json")

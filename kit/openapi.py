@@ -1,11 +1,14 @@
 """The OpenAPI document of the services, with the errors that every operation may answer."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+
+from kit.errors import AppError, FieldFault, InvalidParameter, NotAuthenticated, PermissionDenied
 
 ERROR = {
     "type": "object",
@@ -35,26 +38,73 @@ Log in with `POST /user/login` and send `Authorization: Token <token>` with ever
 English with `Accept-Language: en`."""
 
 
-def document(routers: Sequence[APIRouter], version: str) -> dict[str, Any]:
-    """The OpenAPI document of some routers: operations, the token, and the one shape of errors."""
+_ERRORS: dict[str, tuple[str, AppError]] = {
+    "401": ("No token, or one that is unknown, expired or replaced", NotAuthenticated("missing")),
+    "403": ("The caller may not do this, or must change the password first", PermissionDenied()),
+    "default": (
+        "An error; where fields are at fault, `errors` names each of them",
+        InvalidParameter(errors=[FieldFault("name", "out_of_range")]),
+    ),
+}
+"""What an operation may answer beside its success; 401 and 403 where it takes a token."""
+
+
+def document(routers: Sequence[APIRouter], version: str, tags: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The OpenAPI document of some routers: operations, the token, the one shape of errors, what leads to what.
+
+    `tags` describes the groups that the operations stand in.
+    """
     app = FastAPI(openapi_url=None)
     for router in routers:
         app.include_router(router)
     made = get_openapi(title="Rounds", version=version, description=DESCRIPTION, routes=app.routes)
-    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    if tags is not None:
+        made["tags"] = [{"name": name, "description": description} for name, description in tags.items()]
+    components = made.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Error"] = ERROR
+    components["responses"] = {type(error).__name__: _response(said, error) for said, error in _ERRORS.values()}
     for operation in operations(made):
         operation["responses"].pop("422", None)
-        operation["responses"].setdefault(
-            "default",
-            {
-                "description": "An error",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-            },
-        )
+        for status, (_, error) in _ERRORS.items():
+            if status == "default" or operation.get("security"):
+                reference = {"$ref": f"#/components/responses/{type(error).__name__}"}
+                operation["responses"].setdefault(status, reference)
+    _link(made)
     return made
+
+
+def _response(description: str, error: AppError) -> dict[str, Any]:
+    content = {"schema": {"$ref": "#/components/schemas/Error"}, "example": error.body()}
+    return {"description": description, "content": {"application/json": content}}
+
+
+def _link(made: dict[str, Any]) -> None:
+    """Tell which operations the answer of a POST leads to: those that its id is enough for.
+
+    The id is `id` where the paths tell the same noun (`…/cases`, `…/cases/{case_id}`), else `run_id` for `{run_id}`.
+    """
+    for path, methods in made["paths"].items():
+        for status, answer in methods.get("post", {}).get("responses", {}).items():
+            if not status.startswith("2"):
+                continue
+            schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+            named = made["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {})
+            fields = named.get("properties", {})
+            for target, followers in made["paths"].items():
+                found = re.fullmatch(r".*/(\w+)/\{(\w+_id)\}[^{}]*", target)
+                noun, parameter = found.groups() if found and target.count("{") == 1 else ("", "")
+                field = "id" if "id" in fields else parameter
+                if field not in fields or (field == "id" and noun != path.rpartition("/")[2]):
+                    continue
+                for follower in followers.values():
+                    answer.setdefault("links", {})[follower["operationId"]] = {
+                        "description": follower["summary"],
+                        "operationId": follower["operationId"],
+                        "parameters": {parameter: f"$response.body#/{field}"},
+                    }
 
 
 def operations(of: dict[str, Any]) -> list[dict[str, Any]]:

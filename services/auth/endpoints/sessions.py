@@ -97,7 +97,7 @@ async def change_password(
     return Message(msg=translate(N_("Password changed, please log in again")))
 
 
-@router.get("/verify", summary="Verify a token, for a gateway")
+@router.get("/verify", summary="Verify a token, for a gateway", openapi_extra={"security": [{"Token": []}]})
 async def verify(caller: CallerWithAnyScope, response: Response) -> Verified:
     """Whose token this is: also as the header `X-Rounds-User`, the username percent-encoded.
 
@@ -113,7 +113,7 @@ async def verify(caller: CallerWithAnyScope, response: Response) -> Verified:
     )
 
 
-@router.get("/platform", summary="What a client wants to know first")
+@router.get("/platform", summary="What a client wants to know first", openapi_extra={"security": [{}, {"Token": []}]})
 async def platform(request: Request, session: Session) -> Platform:
     """Version, time zone, languages, password rules; with a token also whether mail is configured, and retention."""
     known = "authorization" in request.headers and await caller_with_any_scope(request)

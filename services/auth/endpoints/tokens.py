@@ -35,7 +35,7 @@ async def _maker(new: TokenCreate, request: Request) -> kit.caller.Caller | Atte
     return attempt
 
 
-@router.post("/tokens", summary="Create an API token")
+@router.post("/tokens", summary="Create an API token", openapi_extra={"security": [{}, {"Token": []}]})
 async def create_token(
     new: TokenCreate, maker: Annotated[kit.caller.Caller | Attempt, Depends(_maker)], session: Session
 ) -> TokenMade:
