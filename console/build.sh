@@ -6,6 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")"
 cache=$PWD/../.cache/node
 sources() { find index.html package.json package-lock.json public scripts src tsconfig.json vite.config.ts -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1; }
+mkdir -p ../.cache
+exec 9>../.cache/console.lock
+flock 9 2>/dev/null || true
 stamp=$(sources)
 [ "${1:-}" != --force ] && [ "$(cat dist/.stamp 2>/dev/null)" = "$stamp" ] && exit 0
 
@@ -27,7 +30,7 @@ else
     npm() { node "$home/lib/node_modules/npm/bin/npm-cli.js" "$@"; }
 fi
 echo "Building the console …"
-npm ci --no-audit --no-fund --loglevel=error || unavailable "npm ci"
+[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error || unavailable "npm ci"
 npm run --silent build
 echo "$stamp" >dist/.stamp
 echo "The console is built."
