@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 GROUP_SECONDS = 0.02
-RENEW_SECONDS = 15.0
+RENEWALS_PER_LEASE = 4
 LOOK_SECONDS = 1.0
 """Between two looks for cancelled runs."""
 REAP_SECONDS = 5.0
@@ -290,7 +290,7 @@ class Worker:
         if not self.held:
             return LOOK_SECONDS
         held = {token: one.claimed.run_id for token, one in self.held.items()}
-        renewing = time.monotonic() - self.renewed >= RENEW_SECONDS
+        renewing = time.monotonic() - self.renewed >= executor_settings().lease_seconds / RENEWALS_PER_LEASE
         async with database.transaction() as session:
             cancelled = await claims.cancelling(session, held.values())
             still = await claims.renew(session, self.id, held) if renewing else set(held)

@@ -14,6 +14,8 @@ class ExecutorSettings(BaseSettings):
 
     concurrency: int = Field(100, ge=1, le=2000)
     """Case runs that this process keeps in the air at the same time."""
+    lease_seconds: float = Field(60, ge=4)
+    """How long a claimed case run is left to a worker of which nothing is heard; renewed four times in that time."""
     egress_allow: str = ""
     """CIDRs, comma-separated, that may be reached although they are denied by default, such as `127.0.0.0/8`."""
     egress_deny: str = ""

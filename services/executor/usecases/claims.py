@@ -11,11 +11,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from caselang.judgement import CaseVerdict
 from kit.db import wake_after_commit
+from services.executor.settings import executor_settings
 from services.executor.usecases.ends import End, as_json, end_cases, free_locks, lock_runs
 
 log = logging.getLogger(__name__)
 
-LEASE = "interval '60 seconds'"
+LEASE = "make_interval(secs => :lease_seconds)"
 DEFAULT_DEADLINE = "interval '10 minutes'"
 OVERDUE = "interval '90 seconds'"
 """How long after its deadline a case run is left to its worker, which ends it by itself and runs the teardown."""
@@ -107,9 +108,13 @@ _RESTART = text("""
 """)
 
 
+def _leased(**values: Any) -> dict[str, Any]:  # noqa: ANN401 (a statement's values)
+    return {"lease_seconds": executor_settings().lease_seconds, **values}
+
+
 async def claim(session: AsyncSession, worker: str, slots: int) -> list[dict[str, Any]]:
     """Lease up to that many queued case runs to a worker, the projects taking turns. Locks case runs only."""
-    return [dict(row) for row in (await session.execute(_CLAIM, {"worker": worker, "slots": slots})).mappings()]
+    return [dict(row) for row in (await session.execute(_CLAIM, _leased(worker=worker, slots=slots))).mappings()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ async def release(session: AsyncSession, releases: Sequence[Release]) -> None:
 async def renew(session: AsyncSession, worker: str, held: Mapping[UUID, UUID]) -> set[UUID]:
     """Renew the leases of a worker, {token: run id}; answers those it still holds."""
     values = {"worker": worker, "tokens": list(held), "run_ids": list(set(held.values()))}
-    return set((await session.execute(_RENEW, values)).scalars())
+    return set((await session.execute(_RENEW, _leased(**values))).scalars())
 
 
 async def cancelling(session: AsyncSession, run_ids: Iterable[UUID]) -> set[UUID]:
