@@ -63,11 +63,7 @@ class Response:
         if not self.body.strip():
             return NotJson("the body is empty")
         try:
-            value = json.loads(
-                self.body,
-                parse_constant=_no_constant,
-                parse_float=_finite,
-            )
+            value = _DECODER.decode(self.body.decode(json.detect_encoding(self.body), "surrogatepass"))
         except RecursionError:
             return NotJson(f"the body is JSON nested more than {MAX_JSON_DEPTH} deep")
         except json.JSONDecodeError as error:
@@ -88,6 +84,10 @@ def _finite(digits: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{digits[:40]} is too large a number")
     return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+"""Made once: `json.loads` makes one at each call that has options."""
 
 
 def _too_deep(value: JsonValue) -> bool:

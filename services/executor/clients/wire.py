@@ -74,8 +74,10 @@ def wire_url(url: str, query: Pairs) -> URL:
 
     Raises: CallFailed (`config`) when it is no http or https URL.
     """
-    if query == [] and _PLAIN_URL.fullmatch(url):
-        return URL(url, encoded=True)
+    more = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+    if _PLAIN_URL.fullmatch(url):
+        glue = "" if not more else "&" if "?" in url else "?"
+        return URL(f"{url}{glue}{more}", encoded=True)
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
@@ -87,7 +89,6 @@ def wire_url(url: str, query: Pairs) -> URL:
         raise CallFailed("config", f"{url[:200]!r} is no URL that can be called: {error}") from error
     user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
-    more = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
     whole = "&".join(part for part in (quote(parts.query, safe=_URL_SAFE), more) if part)
     path = quote(parts.path, safe=_URL_SAFE) or "/"
     return URL(
