@@ -15,6 +15,10 @@ class AlreadyRunning(Exception):
     """Another process works with the data in this folder."""
 
 
+class NotRunning(Exception):
+    """No process works with the data in this folder."""
+
+
 @contextmanager
 def locked(data_dir: Path) -> Iterator[None]:
     """Hold the folder for this process; the kernel lets go of it however the process ends.
@@ -56,3 +60,20 @@ def load_secrets(data_dir: Path, *, admin_password: bool = False) -> dict[str, s
         new.write_text("".join(f"{name}={value}\n" for name, value in kept.items()))
         new.rename(path)
     return {name: os.environ.get(name, value) for name, value in kept.items()}
+
+
+def use_databases(data_dir: Path) -> None:
+    """Let this process find the databases of what runs on the folder, unless the environment names databases.
+
+    Raises: NotRunning, OSError (another user's folder).
+    """
+    if any(name.startswith("ROUNDS_") and name.endswith("DATABASE_URL") for name in os.environ):
+        return
+    process = data_dir / "postgres" / "postmaster.pid"
+    if not process.exists() or not (data_dir / "secrets.env").exists():
+        raise NotRunning(f"no Rounds runs with the data in {data_dir}: give --data-dir, or set ROUNDS_DATABASE_URL")
+    port = process.read_text().splitlines()[3]
+    kept = load_secrets(data_dir)
+    for name in SERVICES:
+        password = kept[f"{name.upper()}_DATABASE_PASSWORD"]
+        os.environ[f"ROUNDS_{name.upper()}_DATABASE_URL"] = f"postgresql://{name}:{password}@127.0.0.1:{port}/postgres"

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import cases, demo, login, platform, runs, tasks
+from cli import cases, dead_letter, demo, login, outbox, platform, runs, secrets, tasks
 
 app = typer.Typer(
     name="rounds",
@@ -13,5 +13,5 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (platform, demo, tasks, runs, cases, login):
+for group in (platform, outbox, dead_letter, secrets, demo, tasks, runs, cases, login):
     app.add_typer(group.app)

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
-from contracts.topics import TOPICS
+from contracts.topics import TOPICS, topic_named
 from kit import kafka
 from kit.consume import Consumer
 from kit.db import Database
@@ -89,7 +89,7 @@ def create_app(services: Sequence[Service]) -> FastAPI:
 
 async def _start(services: Sequence[Service], supervisor: Supervisor) -> None:
     for service in services:
-        service.database.subscribers = _subscribers if settings().embedded else lambda _topic: ("*",)
+        service.database.subscribers = subscribers
         supervisor.start(f"endless:{service.name}.wake", service.database.wakeups.run())
     for service in services:
         for prepare in service.on_start:
@@ -109,8 +109,9 @@ async def _start(services: Sequence[Service], supervisor: Supervisor) -> None:
         supervisor.start(f"{service.name}.consume", kafka.consume(service.consumer, supervisor.stopping))
 
 
-def _subscribers(topic: str) -> tuple[str, ...]:
-    return next(found.consumers for found in TOPICS if found.name == topic)
+def subscribers(topic: str) -> tuple[str, ...]:
+    """Who gets a row of each event of a topic: Kafka (`*`), or without it every service that listens."""
+    return topic_named(topic).consumers if settings().embedded else ("*",)
 
 
 def _maintenance(database: Database) -> Any:  # noqa: ANN401 (a loop's step)

@@ -129,12 +129,14 @@ async def snapshot(
 ) -> tuple[Sequence[UserChanged], int | None]:
     """The state of up to `limit` users whose ids follow `after_id`, and the id to go on from (None: that was all).
 
+    They are locked, so that no change is stated before this older state.
+
     Raises: KeyError for a topic of another service.
     """
     if topic != UserChanged.topic:
         raise KeyError(topic)
     query = select(User).where(col(User.id) > after_id).order_by(col(User.id)).limit(limit)
-    users = (await session.exec(query)).all()
+    users = (await session.exec(query.with_for_update(read=True))).all()
     return await user_states(session, users), users[-1].id if users else None
 
 

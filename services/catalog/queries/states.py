@@ -131,9 +131,11 @@ async def snapshot(
 ) -> tuple[Sequence[StateEvent], int | None]:
     """The state of up to `limit` objects whose ids follow `after_id`, and the id to go on from (None: that was all).
 
+    They are locked, so that no change is stated before this older state.
+
     Raises: KeyError for a topic of another service.
     """
     table, states = _OF_TOPIC[topic]
     query = select(table.id).where(col(table.id) > after_id).order_by(col(table.id)).limit(limit)
-    ids: Sequence[int] = (await session.exec(query)).all()
+    ids: Sequence[int] = (await session.exec(query.with_for_update(read=True))).all()
     return await states(session, ids), ids[-1] if ids else None

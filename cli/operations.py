@@ -1,0 +1,156 @@
+"""What operators do to outboxes and dead letters: straight in the databases, each as its own service's role."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
+
+from cli.data_dir import NotRunning, use_databases
+from cli.output import fail
+from cli.services import load
+from contracts.topics import TOPICS
+from kit import dead_letters, replay
+from kit.service import Service, subscribers
+from kit.settings import SERVICES, settings
+from services.auth import queries as auth_queries
+from services.catalog.queries import states as catalog_states
+
+SNAPSHOTS: dict[str, replay.Snapshot] = {"auth": auth_queries.snapshot, "catalog": catalog_states.snapshot}
+T = TypeVar("T")
+
+
+def run(data_dir: Path, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do some of what follows with the databases of the settings, or else of the data folder.
+
+    Raises: typer.Exit with code 2 and the reason on standard error.
+    """
+    try:
+        use_databases(data_dir)
+        return asyncio.run(work())
+    except (NotRunning, SQLAlchemyError, asyncpg.PostgresError, RuntimeError, OSError) as error:
+        fail(str(error))
+
+
+def reached(names: Collection[str] = SERVICES) -> tuple[list[str], list[str]]:
+    """Of some services those whose database the settings name, and the others.
+
+    Raises: RuntimeError when there is none of the first.
+    """
+    known, unknown = [], []
+    for name in names:
+        try:
+            settings().database_url_of(name)
+        except RuntimeError:
+            unknown.append(name)
+        else:
+            known.append(name)
+    if not known:
+        settings().database_url_of(unknown[0])
+    return known, unknown
+
+
+@asynccontextmanager
+async def opened(name: str) -> AsyncIterator[Service]:
+    """A service of which nothing runs in this process but its database's pool."""
+    (service,) = load([name])
+    service.database.subscribers = subscribers
+    service.database.open()
+    try:
+        yield service
+    finally:
+        await service.database.close()
+
+
+async def outbox_status() -> list[dict[str, Any]]:
+    """What waits in each outbox, and since when what was published is kept.
+
+    Raises: RuntimeError.
+    """
+    found: list[dict[str, Any]] = []
+    for name in reached()[0]:
+        async with opened(name) as service:
+            found += [{"service": name, **row} for row in await replay.outbox_status(service.database)]
+    return found
+
+
+def producers(topic: str | None, *, compacted: bool) -> dict[str, str]:
+    """The producer of each topic wanted: the one named, or all (of states, for `compacted`).
+
+    Raises: RuntimeError when there is no such topic.
+    """
+    known = {one.name: one.producer for one in TOPICS if one.compacted or not compacted}
+    if topic is None:
+        return dict(known)
+    if topic not in known:
+        raise RuntimeError(f"there is no topic {topic}; known are {', '.join(known)}")
+    return {topic: known[topic]}
+
+
+async def snapshot(topic: str | None) -> tuple[list[dict[str, Any]], list[str]]:
+    """Publish every present state of a topic, or of all topics of states.
+
+    Answers what was published, and the services that were left out, their databases not being named.
+
+    Raises: RuntimeError.
+    """
+    wanted = producers(topic, compacted=True)
+    known, unknown = reached(dict.fromkeys(wanted.values()))
+    done = []
+    for name in known:
+        async with opened(name) as service:
+            for one in (one for one, producer in wanted.items() if producer == name):
+                states = await replay.state_again(service.database, one, SNAPSHOTS[name])
+                done.append({"service": name, "topic": one, "events": states})
+    return done, unknown
+
+
+async def publish_again(topic: str | None, since: datetime | None) -> tuple[list[dict[str, Any]], list[str]]:
+    """Let what was published go out again: of one topic or all, since a time (naive: of the platform's zone) or ever.
+
+    Answers what was published, and the services that were left out, their databases not being named.
+
+    Raises: RuntimeError.
+    """
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=settings().zone)
+    known, unknown = reached(dict.fromkeys(producers(topic, compacted=False).values()))
+    done = []
+    for name in known:
+        async with opened(name) as service:
+            rows = await replay.publish_again(service.database, topic, since)
+            done.append({"service": name, "topic": topic, "rows": rows})
+    return done, unknown
+
+
+async def dead_letters_of(name: str | None, limit: int) -> list[dict[str, Any]]:
+    """The oldest dead letters of each service, or of one.
+
+    Raises: RuntimeError.
+    """
+    found: list[dict[str, Any]] = []
+    for one in reached([name] if name else SERVICES)[0]:
+        async with opened(one) as service:
+            found += [{"service": one, **row} for row in await dead_letters.dead_letters(service.database, limit)]
+    return found
+
+
+async def retry(name: str, ids: list[int] | None) -> list[dict[str, Any]]:
+    """Hand dead letters of a service to it again, all without ids; answers what came of each."""
+    async with opened(name) as service:
+        done = []
+        for id_ in await dead_letters.ids_of_all(service.database) if ids is None else ids:
+            outcome, reason = await dead_letters.retry(service.consumer, id_)
+            done.append({"service": name, "id": id_, "outcome": outcome, "reason": reason or None})
+        return done
+
+
+async def drop(name: str, ids: list[int] | None) -> list[int]:
+    """Forget dead letters of a service, all without ids; answers the ids of those that there were."""
+    async with opened(name) as service:
+        chosen = await dead_letters.ids_of_all(service.database) if ids is None else ids
+        return await dead_letters.drop(service.database, chosen)
