@@ -8,8 +8,8 @@ import pytest
 from tests.contract.world import ROLES, World, operations
 
 TABLE = Path(__file__).parents[2] / "docs" / "permissions.md"
-NEVER_200 = {"POST /notifications/deliveries/{delivery_id}/retry"}
-"""A mail that was sent is not sent again: 409 for who may."""
+NEVER_200 = {"POST /notifications/deliveries/{delivery_id}/retry", "POST /runs/{run_id}/cancel"}
+"""What was sent is not sent again, and a run that is over not cancelled: 409 for who may."""
 
 
 def table() -> dict[str, dict[str, str]]:

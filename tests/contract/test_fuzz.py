@@ -1,0 +1,40 @@
+"""The whole OpenAPI document, fuzzed as each role: every answer is one that the document describes."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.docs import whole
+from tests.contract.world import World
+
+EXAMPLES = os.environ.get("ROUNDS_FUZZ_EXAMPLES", "2")
+"""Per operation and phase. A long run: ROUNDS_FUZZ_EXAMPLES=200 pytest tests/contract/test_fuzz.py --timeout 0"""
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
+    "response_schema_conformance,use_after_free"
+)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("role", ["anonymous", "member", "superuser"])
+async def test_every_answer_to_a_role_is_as_the_document_says(world: World, role: str, tmp_path: Path) -> None:
+    caller = world.callers[role]
+    page = tmp_path / "openapi.json"
+    page.write_text(json.dumps(whole()))
+    command = [sys.executable, "-m", "schemathesis.cli", "run", str(page), "--url", world.platform.url]
+    command += ["--checks", CHECKS, "--max-examples", EXAMPLES, "--generation-deterministic", "--no-shrink"]
+    command += ["--phases", "examples,fuzzing,stateful", "--request-timeout", "30", "--suppress-health-check", "all"]
+    command += ["--no-color", "--exclude-path", "/user/logout", "--warnings", "off"]
+    if token := caller.headers.get("Authorization"):
+        command += ["--header", f"Authorization: {token}"]
+    fuzz = await asyncio.create_subprocess_exec(
+        *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await fuzz.communicate()
+    assert fuzz.returncode == 0, said.decode()
+    if token:
+        assert (await caller.get("/user/verify")).status_code == 200, "the session ended before the fuzzing did"
