@@ -22,7 +22,7 @@ test("from the printed password to the first report in five clicks, on the own o
 
   await page.getByRole("button", { name: "载入示例项目" }).click();
   await page.getByText("示例已就绪").locator("..").getByRole("button", { name: "运行" }).click();
-  await page.getByRole("menuitem").first().click();
+  await page.getByRole("menuitem", { name: " · " }).first().click();
   await expect(page).toHaveURL(/\/console\/runs\//);
   await expect(page.getByRole("button", { name: "重跑失败" })).toBeVisible({ timeout: 30_000 });
   await expect(page.getByText("首个失败")).toBeVisible();

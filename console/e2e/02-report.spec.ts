@@ -37,7 +37,7 @@ test("a run is followed live to its end, and a finished one opens no stream", as
   const made = await seed(token);
   await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
   await page.getByRole("button", { name: "▶ 运行" }).click();
-  await page.getByRole("menuitem").first().click();
+  await page.getByRole("menuitem", { name: " · " }).first().click();
   await expect(page).toHaveURL(/\/runs\//);
   await expect(page.getByRole("button", { name: "重跑失败" })).toBeVisible({ timeout: 30_000 });
   const before = streams.length;

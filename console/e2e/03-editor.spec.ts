@@ -28,17 +28,21 @@ test("unsaved edits are offered again after a crash", async ({ inside: page }) =
   await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
   await page.getByLabel("URL").fill("{{base_url}}/draft");
   await expect(page.getByText("*未保存")).toBeVisible();
-  await expect.poll(() => page.evaluate(async () => (await indexedDB.databases()).length)).toBeGreaterThan(0);
-  await page.waitForFunction(
-    () =>
-      new Promise((resolve) => {
-        const open = indexedDB.open("rounds", 1);
-        open.onsuccess = () => {
-          const count = open.result.transaction("drafts").objectStore("drafts").count();
-          count.onsuccess = () => resolve(count.result > 0);
-        };
-      }),
-  );
+  const kept = () =>
+    page.evaluate(
+      () =>
+        new Promise<number>((resolve) => {
+          const open = indexedDB.open("rounds", 1);
+          open.onsuccess = () => {
+            const count = open.result.transaction("drafts").objectStore("drafts").count();
+            count.onsuccess = () => {
+              open.result.close();
+              resolve(count.result);
+            };
+          };
+        }),
+    );
+  await expect.poll(kept).toBe(1);
   page.on("dialog", (dialog) => void dialog.accept());
   await page.reload();
   await page.getByRole("button", { name: "恢复草稿" }).click();

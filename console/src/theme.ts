@@ -55,6 +55,7 @@ export function themeOf(dark: boolean): ThemeConfig {
       ...(dark
         ? {
             colorPrimary: "#1668dc",
+            colorError: "#ff7875",
             colorLink: "#69a9ff",
             colorTextDescription: "#a6a6a6",
             colorTextPlaceholder: "#9a9a9a",
@@ -62,6 +63,7 @@ export function themeOf(dark: boolean): ThemeConfig {
           }
         : {
             colorPrimary: "#0958d9",
+            colorError: "#cf1322",
             colorLink: "#0958d9",
             colorTextDescription: "#595959",
             colorTextPlaceholder: "#6b6b6b",

@@ -58,7 +58,7 @@ export function HealthPage() {
                   size="small"
                   dataSource={found.workers}
                   pagination={false}
-                  locale={{ emptyText: t("health.idle") }}
+                  locale={{ emptyText: <span className="faint">{t("health.idle")}</span> }}
                   columns={[
                     { title: t("health.worker"), dataIndex: "worker_id" },
                     { title: t("health.caseRuns"), dataIndex: "case_runs" },

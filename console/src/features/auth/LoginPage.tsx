@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Alert, Button, Form, Input } from "antd";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { platform } from "~/api/queries";
 import { type Language, setLanguage } from "~/i18n";
@@ -15,6 +15,11 @@ export function LoginPage() {
   const about = useQuery(platform);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
+  const [form] = Form.useForm<{ username: string; password: string }>();
+  const first = about.data?.first_run;
+  useEffect(() => {
+    if (first && !form.getFieldValue("username")) form.setFieldValue("username", "admin");
+  }, [first, form]);
   const next = new URLSearchParams(location.search).get("next");
   const submit = async ({ username, password }: { username: string; password: string }) => {
     setBusy(true);
@@ -35,13 +40,7 @@ export function LoginPage() {
           </h1>
           <LanguageSwitch onChange={(language: Language) => setLanguage(language)} />
         </div>
-        <Form
-          layout="vertical"
-          requiredMark={false}
-          onFinish={submit}
-          initialValues={{ username: about.data?.first_run ? "admin" : "" }}
-          key={String(about.data?.first_run)}
-        >
+        <Form layout="vertical" requiredMark={false} onFinish={submit} form={form}>
           {about.data?.first_run && <Alert type="info" showIcon title={t("login.firstRun")} className="gap" />}
           {error !== null && (
             <div className="gap">

@@ -125,69 +125,70 @@ export function CasesPage() {
                   )}
                 </Empty>
               ) : (
-                <Table<CaseItem>
-                  rowKey="id"
-                  size="small"
-                  dataSource={found.data}
-                  loading={cases.isPlaceholderData}
-                  scroll={{ x: "max-content" }}
-                  rowSelection={
-                    write
-                      ? {
-                          selectedRowKeys: chosen,
-                          onChange: (keys) => setChosen(keys as number[]),
-                          getCheckboxProps: (one) => ({ "aria-label": one.name }) as object,
-                        }
-                      : undefined
-                  }
-                  pagination={{
-                    current: page,
-                    pageSize: 20,
-                    total: found.total,
-                    showSizeChanger: false,
-                    hideOnSinglePage: true,
-                    onChange: (next) => go({ page: String(next) }),
-                  }}
-                  columns={[
-                    {
-                      title: t("cases.name"),
-                      render: (_, one) => <Link to={`/p/${pid}/cases/${one.id}` as "/"}>{one.name}</Link>,
-                    },
-                    {
-                      title: t("cases.tags"),
-                      render: (_, one) =>
-                        one.tags.map((tag) => (
-                          <button key={tag} type="button" className="link" onClick={() => go({ tag })}>
-                            {tag}
-                          </button>
-                        )),
-                    },
-                    { title: t("cases.steps"), dataIndex: "step_count", className: "num" },
-                    {
-                      title: t("cases.last"),
-                      render: (_, one) => {
-                        const result = results.get(one.id);
-                        return result ? (
-                          <Link to={`/runs/${result.run_id}/cases/${one.id}` as "/"} className="actions nowrap">
-                            <Status status={result.status} /> <span className="num">{percent(result.pass_rate)}</span>
-                          </Link>
-                        ) : (
-                          <span className="faint">{t("cases.neverRun")}</span>
-                        );
+                <div style={{ overflowX: "auto" }}>
+                  <Table<CaseItem>
+                    rowKey="id"
+                    size="small"
+                    dataSource={found.data}
+                    loading={cases.isPlaceholderData}
+                    rowSelection={
+                      write
+                        ? {
+                            selectedRowKeys: chosen,
+                            onChange: (keys) => setChosen(keys as number[]),
+                            getCheckboxProps: (one) => ({ "aria-label": one.name }) as object,
+                          }
+                        : undefined
+                    }
+                    pagination={{
+                      current: page,
+                      pageSize: 20,
+                      total: found.total,
+                      showSizeChanger: false,
+                      hideOnSinglePage: true,
+                      onChange: (next) => go({ page: String(next) }),
+                    }}
+                    columns={[
+                      {
+                        title: t("cases.name"),
+                        render: (_, one) => <Link to={`/p/${pid}/cases/${one.id}` as "/"}>{one.name}</Link>,
                       },
-                    },
-                    { title: t("cases.lastAt"), render: (_, one) => <When at={results.get(one.id)?.finished_at} /> },
-                    { title: t("common.updatedBy"), render: (_, one) => one.updated_by.username },
-                    ...(write
-                      ? [
-                          {
-                            title: <span className="sr-only">{t("common.actions")}</span>,
-                            render: (_: unknown, one: CaseItem) => <RunButton pid={pid} caseIds={[one.id]} small />,
-                          },
-                        ]
-                      : []),
-                  ]}
-                />
+                      {
+                        title: t("cases.tags"),
+                        render: (_, one) =>
+                          one.tags.map((tag) => (
+                            <button key={tag} type="button" className="link" onClick={() => go({ tag })}>
+                              {tag}
+                            </button>
+                          )),
+                      },
+                      { title: t("cases.steps"), dataIndex: "step_count", className: "num" },
+                      {
+                        title: t("cases.last"),
+                        render: (_, one) => {
+                          const result = results.get(one.id);
+                          return result ? (
+                            <Link to={`/runs/${result.run_id}/cases/${one.id}` as "/"} className="actions nowrap">
+                              <Status status={result.status} /> <span className="num">{percent(result.pass_rate)}</span>
+                            </Link>
+                          ) : (
+                            <span className="faint">{t("cases.neverRun")}</span>
+                          );
+                        },
+                      },
+                      { title: t("cases.lastAt"), render: (_, one) => <When at={results.get(one.id)?.finished_at} /> },
+                      { title: t("common.updatedBy"), render: (_, one) => one.updated_by.username },
+                      ...(write
+                        ? [
+                            {
+                              title: <span className="sr-only">{t("common.actions")}</span>,
+                              render: (_: unknown, one: CaseItem) => <RunButton pid={pid} caseIds={[one.id]} small />,
+                            },
+                          ]
+                        : []),
+                    ]}
+                  />
+                </div>
               )
             }
           </Loaded>

@@ -138,10 +138,8 @@ export function Shell() {
           {about && <div className="version faint small">Rounds {about.version}</div>}
         </Layout.Sider>
         <Layout.Content id="content">
-          <main>
-            <OfflineBar />
-            <Outlet />
-          </main>
+          <OfflineBar />
+          <Outlet />
         </Layout.Content>
       </Layout>
       <Drawer
