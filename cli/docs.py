@@ -20,6 +20,8 @@ from kit.errors import NotFound
 from kit.openapi import document
 
 COMMITTED = Path(__file__).resolve().parents[1] / "docs" / "openapi.json"
+EXAMPLES = Path(__file__).parent / "examples.json"
+"""Of schemas whose examples are too long to stand in the code."""
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 
 TAGS = {
@@ -47,7 +49,10 @@ router = APIRouter(include_in_schema=False)
 def whole() -> dict[str, Any]:
     """The OpenAPI document of all five services."""
     routers = [router for service in load() for router in service.routers]
-    return document(routers, importlib.metadata.version("rounds"), TAGS)
+    made = document(routers, importlib.metadata.version("rounds"), TAGS)
+    for name, example in json.loads(EXAMPLES.read_text()).items():
+        made["components"]["schemas"][name]["examples"] = [example]
+    return made
 
 
 @router.get("/openapi.json")

@@ -11,7 +11,7 @@ from kit import clock
 
 def first_uuid7(moment: datetime) -> UUID:
     """The smallest UUIDv7 of a moment: the bound between what came before it and what came after."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    return UUID(int=max(int(moment.timestamp() * 1000), 0) << 80)
 
 
 async def keep_daily_partitions(session: AsyncSession, table: str, *, ahead_days: int, keep_days: int) -> list[str]:

@@ -11,23 +11,40 @@ import pytest
 from cli.docs import whole
 from tests.contract.world import World
 
-EXAMPLES = os.environ.get("ROUNDS_FUZZ_EXAMPLES", "2")
-"""Per operation and phase. A long run: ROUNDS_FUZZ_EXAMPLES=200 pytest tests/contract/test_fuzz.py --timeout 0"""
+TIMES = int(os.environ.get("ROUNDS_FUZZ_TIMES", "1"))
+"""How much longer than in the everyday run: ROUNDS_FUZZ_TIMES=100 pytest tests/contract/test_fuzz.py"""
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,use_after_free"
 )
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("role", ["anonymous", "member", "superuser"])
-async def test_every_answer_to_a_role_is_as_the_document_says(world: World, role: str, tmp_path: Path) -> None:
+@pytest.mark.timeout(600 * TIMES)
+@pytest.mark.parametrize(
+    ("role", "phases", "examples"),
+    [
+        ("anonymous", "fuzzing", 1),
+        ("member", "examples,fuzzing", 1),
+        ("superuser", "fuzzing", 2),
+        ("superuser", "stateful", 8),
+    ],
+)
+async def test_every_answer_to_a_role_is_as_the_document_says(
+    world: World, role: str, phases: str, examples: int, tmp_path: Path
+) -> None:
     caller = world.callers[role]
     page = tmp_path / "openapi.json"
     page.write_text(json.dumps(whole()))
     command = [sys.executable, "-m", "schemathesis.cli", "run", str(page), "--url", world.platform.url]
-    command += ["--checks", CHECKS, "--max-examples", EXAMPLES, "--generation-deterministic", "--no-shrink"]
-    command += ["--phases", "examples,fuzzing,stateful", "--request-timeout", "30", "--suppress-health-check", "all"]
+    command += [
+        "--checks",
+        CHECKS,
+        "--max-examples",
+        str(examples * TIMES),
+        "--generation-deterministic",
+        "--no-shrink",
+    ]
+    command += ["--phases", phases, "--request-timeout", "30", "--suppress-health-check", "all"]
     command += ["--no-color", "--exclude-path", "/user/logout", "--warnings", "off"]
     if token := caller.headers.get("Authorization"):
         command += ["--header", f"Authorization: {token}"]

@@ -12,7 +12,7 @@ from kit import clock
 from kit.partitions import first_uuid7, keep_daily_partitions
 from tests.kit.conftest import Toys
 
-AWARE = st.datetimes(datetime(2000, 1, 1), datetime(2900, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 (bounds)
+AWARE = st.datetimes(datetime(1, 1, 2), datetime(2900, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 (bounds)
 
 
 @given(AWARE, AWARE)
