@@ -52,6 +52,14 @@ async def test_guessing_the_old_password_is_locked_out_too(running: Running) -> 
     assert statuses == [400] * 5 + [429]
 
 
+async def test_a_poor_new_password_is_no_failed_attempt_at_the_old_one(running: Running) -> None:
+    bob = await running.user("bob")
+    poor = {"old_password": PASSWORD, "password": "short"}
+    assert {(await bob.post("/user/change-password", json=poor)).status_code for _ in range(6)} == {400}
+    changed = await bob.post("/user/change-password", json={"old_password": PASSWORD, "password": NEW})
+    assert changed.status_code == 200
+
+
 async def test_no_password_is_written_to_the_audit_or_the_outbox(running: Running) -> None:
     bob = await running.user("bob")
     await bob.post("/user/change-password", json={"old_password": PASSWORD, "password": NEW})

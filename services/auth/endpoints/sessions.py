@@ -10,7 +10,7 @@ from kit.clock import naive_text, utc_text
 from kit.messages import LANGUAGES, N_, translate
 from kit.settings import settings
 from services.auth import queries
-from services.auth.db import Session
+from services.auth.db import Session, database
 from services.auth.endpoints.callers import (
     Caller,
     CallerBeforePasswordChange,
@@ -33,7 +33,7 @@ from services.auth.schemas.sessions import (
 )
 from services.auth.settings import auth_settings
 from services.auth.usecases import tokens, users
-from services.auth.usecases.attempts import Attempt
+from services.auth.usecases.attempts import Attempt, forgive_attempts
 
 router = APIRouter(prefix="/user", tags=["log-in"])
 
@@ -78,7 +78,11 @@ async def log_out(caller: Caller, session: Session) -> Message:
 async def _old_password(
     change: PasswordChange, caller: CallerBeforePasswordChange, request: Request
 ) -> tuple[Attempt, bool]:
-    return await try_password(request, caller.username, change.old_password)
+    attempt, right = await try_password(request, caller.username, change.old_password)
+    if right:  # in a transaction of its own: who typed it right has not failed, whatever becomes of the new password
+        async with database.transaction() as session:
+            await forgive_attempts(session, attempt)
+    return attempt, right
 
 
 @router.post("/change-password", summary="Change the own password")

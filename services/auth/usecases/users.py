@@ -20,7 +20,7 @@ from services.auth.models import Membership, Token, User
 from services.auth.schemas.users import SettingsUpdate, UserCreate, UserUpdate
 from services.auth.settings import auth_settings
 from services.auth.usecases import audit, passwords
-from services.auth.usecases.attempts import Attempt, forgive_attempts
+from services.auth.usecases.attempts import Attempt
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,6 @@ async def change_password(
     user.password_hash, user.must_change_password = password_hash, False
     user.updated_at = await clock.now(session)
     await _end_sessions(session, user.id)
-    await forgive_attempts(session, attempt)
     await state(session, [user])
     audit.note(session, caller, "user.password_changed", about(user), after={"password": audit.MASKED})
     log.info("user %d changed the password", user.id)
