@@ -144,7 +144,8 @@ class RunCompleted(Event):
     step_pass_rate: float | None
     """The same over all steps of the run."""
     cases: list[CaseOutcome]
-    """How each case ended, in the order of the run; data rows of a case are summed."""
+    """How each case ended, in the order of the run; data rows of a case are summed. Of more than 1,000 cases only so
+    many are told, those that failed or could not be judged before all others; the counts above are of all."""
     due_at: UtcTime | None
     """When the occurrence was due; null: no task."""
     started_at: UtcTime | None

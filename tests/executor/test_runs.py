@@ -142,6 +142,23 @@ async def test_a_run_of_nothing_is_an_error_at_birth(executor: Executor) -> None
     assert (await executor.events("run.completed"))[0]["reason"] == "nothing_ran"
 
 
+async def test_a_run_of_more_cases_than_its_event_has_room_for_ends_and_tells_those_that_failed(idle: Executor) -> None:
+    run_id = await idle.due(*range(100_000, 104_000))
+    await idle.rows(
+        """WITH ended AS (UPDATE case_run SET status = 'error' WHERE run_id = :run_id AND position = 3999 RETURNING 1)
+           UPDATE run SET cases_done = 1, cases_error = 1 WHERE run_id = :run_id AND EXISTS (SELECT 1 FROM ended)
+           RETURNING 1""",
+        run_id=run_id,
+    )
+    superuser = await idle.user(9, is_superuser=True)
+
+    assert (await superuser.post(f"/runs/{run_id}/cancel")).json()["status"] == "cancelled"
+
+    (completed,) = await idle.events("run.completed")
+    assert (completed["cases_total"], completed["cases_error"], len(completed["cases"])) == (4000, 1, 1000)
+    assert [case["case_id"] for case in completed["cases"]] == [*range(100_000, 100_999), 103_999]
+
+
 async def test_the_rest_of_a_case_is_skipped_after_a_failed_step_and_other_cases_go_on(executor: Executor) -> None:
     broken = await executor.case(get("/status/500"), get("/status/201"), teardown=[get("/status/202")])
     fine = await executor.case(get("/status/203"))

@@ -20,6 +20,7 @@ from kit.outbox import publish
 from services.executor.models import NO_ROW
 from services.executor.rules import is_final
 
+MAX_CASES_TOLD = 1000
 MAX_FAILURES_TOLD = 50
 
 
@@ -304,7 +305,10 @@ def _verdict(row: Any) -> CaseVerdict:  # noqa: ANN401 (a row)
 
 
 def _told(outcomes: list[CaseOutcome]) -> list[CaseOutcome]:
-    """Only so many tell where they broke: the event has a limit."""
+    """Of many cases only so many are told, and fewer tell where they broke: the event has a limit."""
+    if len(outcomes) > MAX_CASES_TOLD:
+        first = sorted(range(len(outcomes)), key=lambda n: outcomes[n].status not in {"failed", "error"})
+        outcomes = [outcomes[n] for n in sorted(first[:MAX_CASES_TOLD])]
     told = [outcome for outcome in outcomes if outcome.first_failure][:MAX_FAILURES_TOLD]
     return [outcome if outcome in told else outcome.model_copy(update={"first_failure": None}) for outcome in outcomes]
 
