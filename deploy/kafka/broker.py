@@ -152,7 +152,8 @@ def prepare(data_dir: Path, port: int, advertised_port: int) -> None:
     )
     if not (log_dir / "meta.properties").exists():
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [*java(quick=True), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+        tool = [*java(quick=True), "kafka.tools.StorageTool", "format"]
+        command = [*tool, f"--cluster-id={cluster_id}", "-c", str(properties)]  # one word: the id may begin with a dash
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -1,0 +1,35 @@
+"""`python -m bench [scheduler|executor|lists]… [--quick]`: measures, prints tables, writes JSON to `build/bench/`."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import executor, lists, scheduler
+from bench.report import Report
+
+PARTS = {"scheduler": scheduler.measure, "executor": executor.measure, "lists": lists.measure}
+
+
+def main() -> None:
+    """Run the parts asked for. Exit code 1 when a target was missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="small numbers: shows that it works, not how fast")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    reached = True
+    for name in options.parts or PARTS:
+        print(f"{name} …", flush=True)
+        report = Report(name, options.quick)
+        with tempfile.TemporaryDirectory(prefix=f"rounds-bench-{name}-") as folder:
+            Path(folder).chmod(0o755)
+            asyncio.run(PARTS[name](report, Path(folder)))
+        reached = report.finish() and reached
+    sys.exit(0 if reached else 1)
+
+
+if __name__ == "__main__":
+    main()

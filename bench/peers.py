@@ -1,0 +1,43 @@
+"""Other tools on the same job, installed by the benchmark itself into `.cache/bench`."""
+
+import sys
+import venv
+from pathlib import Path
+
+from bench.stack import output_of
+
+FOLDER = Path(".cache/bench").resolve()
+INSTALL_SECONDS = 600
+
+
+async def python_with(name: str, *requirements: str) -> Path:
+    """A virtual environment's folder of programs, with these packages in it.
+
+    Raises: RuntimeError when they cannot be had.
+    """
+    folder = FOLDER / name
+    if not (folder / ".done").exists():
+        venv.create(folder, with_pip=True)
+        command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirements]
+        await output_of(command, Path.cwd(), INSTALL_SECONDS)
+        (folder / ".done").touch()
+    return folder / "bin"
+
+
+async def node_with(name: str, package: str) -> Path:
+    """A folder of programs with this npm package in it.
+
+    Raises: RuntimeError when it cannot be had.
+    """
+    folder = FOLDER / name
+    if not (folder / ".done").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), package]
+        await output_of(command, folder, INSTALL_SECONDS)
+        (folder / ".done").touch()
+    return folder / "node_modules" / ".bin"
+
+
+def script(name: str) -> Path:
+    """A program of the folder `bench/scheduler_peers`, run by the peer's own Python."""
+    return Path(sys.modules["bench"].__path__[0]) / "scheduler_peers" / f"on_{name}.py"
