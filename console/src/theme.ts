@@ -75,7 +75,12 @@ export function themeOf(dark: boolean): ThemeConfig {
       Layout: dark
         ? { headerBg: "#141414", siderBg: "#141414", bodyBg: "#0a0a0a" }
         : { headerBg: "#ffffff", siderBg: "#ffffff", bodyBg: "#f5f6f8" },
-      Menu: { itemBorderRadius: 6, activeBarBorderWidth: 0, itemMarginInline: 8 },
+      Menu: {
+        itemBorderRadius: 6,
+        activeBarBorderWidth: 0,
+        itemMarginInline: 8,
+        ...(dark && { itemSelectedColor: "#69a9ff" }),
+      },
       Tabs: dark ? { itemSelectedColor: "#69a9ff", itemHoverColor: "#69a9ff", inkBarColor: "#69a9ff" } : {},
       Descriptions: dark ? { labelColor: "#a6a6a6" } : { labelColor: "#595959" },
       Table: { cellPaddingBlock: 10, headerSplitColor: "transparent" },

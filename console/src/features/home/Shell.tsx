@@ -31,7 +31,7 @@ export function Shell() {
     if (inPath) keepProject(Number(inPath));
   }, [inPath]);
   useEffect(() => {
-    if (own.data) setLanguage(own.data.language);
+    if (own.data && !hasChosenLanguage()) setLanguage(own.data.language);
   }, [own.data]);
   useEffect(() => {
     if (!session) void navigate({ to: "/login", search: { next: window.location.pathname + window.location.search } });
