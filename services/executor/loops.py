@@ -66,6 +66,8 @@ class _Held:
     """A case run in the air."""
 
     claimed: Claimed
+    compiled: Compiled | None = None
+    """Kept from an earlier run; None: the document has to be read."""
     signals: Signals = field(default_factory=Signals)
     task: "asyncio.Task[None] | None" = None
     ended: bool = False
@@ -111,10 +113,11 @@ class Worker:
             return POLL_SECONDS
         async with database.transaction() as session:
             prepared = await starts.prepare(session, claimed)
-            wanted = [one for one in prepared.ready if _key(one) not in self.compiled]
+            taken = [_Held(one, self.compiled.get(_key(one))) for one in prepared.ready]
+            wanted = [held.claimed for held in taken if held.compiled is None]
             documents = await definitions.documents(session, [(one.run_id, one.position) for one in wanted])
-        for one in prepared.ready:
-            held = _Held(one)
+        for held in taken:
+            one = held.claimed
             self.held[one.lease_token] = held
             held.task = asyncio.create_task(self._run(held, documents.get((one.run_id, one.position))))
         HELD.set(len(self.held))
@@ -140,7 +143,7 @@ class Worker:
             if claimed.locks and not await self._take_locks(claimed):
                 await self._give_back([held], pause=1, locked=True)
                 return
-            plan = self._plan(claimed, stored)
+            plan = self._plan(held, stored)
             ended = await run_case(plan, self.http, lambda report: self._report(claimed, report), held.signals)
             end = _end(
                 claimed,
@@ -171,8 +174,9 @@ class Worker:
                 session, claimed.run_id, claimed.lease_token, claimed.environment_id or 0, claimed.locks
             )
 
-    def _plan(self, claimed: Claimed, stored: Any) -> Plan:  # noqa: ANN401 (a definition's row)
-        case, called = self._compile(claimed, stored)
+    def _plan(self, held: _Held, stored: Any) -> Plan:  # noqa: ANN401 (a definition's row)
+        claimed = held.claimed
+        case, called = self._compile(held, stored)
         if claimed.trial:
             options = case.options.model_copy(update={"timeout_ms": min(case.options.timeout_ms, TRIAL_MS)})
             case = case.model_copy(update={"options": options})
@@ -188,17 +192,18 @@ class Worker:
             case_id=claimed.case_id,
         )
 
-    def _compile(self, claimed: Claimed, stored: Any) -> Compiled:  # noqa: ANN401 (a definition's row)
+    def _compile(self, held: _Held, stored: Any) -> Compiled:  # noqa: ANN401 (a definition's row)
         """The case as models, kept by revision: reading it anew for every run would cost more than running it."""
-        key = _key(claimed)
-        if key in self.compiled:
-            self.compiled.move_to_end(key)
-            return self.compiled[key]
-        called = {int(id_): parse(one["document"], EVERYTHING) for id_, one in stored.called.items()}
-        self.compiled[key] = parse(stored.document, EVERYTHING), called
+        key = _key(held.claimed)
+        found = held.compiled or self.compiled.get(key)
+        if found is None:
+            called = {int(id_): parse(one["document"], EVERYTHING) for id_, one in stored.called.items()}
+            found = parse(stored.document, EVERYTHING), called
+        self.compiled[key] = found
+        self.compiled.move_to_end(key)
         if len(self.compiled) > COMPILED_KEPT:
             self.compiled.popitem(last=False)
-        return self.compiled[key]
+        return found
 
     # --- writing
 

@@ -1,14 +1,20 @@
 """Workers that are lost, that lose their lease, that are stopped: every case is judged once."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from kit.settings import settings
+from services.executor import loops
 from services.executor.loops import Worker, reap
 from services.executor.settings import executor_settings
-from tests.executor.conftest import Executor
+from services.executor.usecases import claims, starts
+from services.executor.usecases.ends import lock_runs
+from services.executor.usecases.runs import cancel_locked
+from tests.executor.conftest import Executor, database
 from tests.executor.test_runs import get
 from tests.support.wait import until
 
@@ -160,6 +166,81 @@ async def test_a_stopping_worker_gives_back_what_it_cannot_finish_and_the_start_
     idle.start()
     report = await idle.over(run_id)
     assert (report["status"], report["cases"][0]["starts"]) == ("passed", 1)
+
+
+async def test_what_a_worker_gives_back_of_a_cancelled_run_is_not_run_again(
+    idle: Executor, configured: pytest.MonkeyPatch
+) -> None:
+    configured.setenv("ROUNDS_GRACE_SECONDS", "0.1")
+    settings.cache_clear()
+    idle.target.hold()
+    run_id = await idle.due(await idle.case(get("/held")))
+    stopping, other = Worker(), Worker()
+    await claimed(stopping)
+    await until(lambda: idle.target.count("/held") == 1)
+    await idle.member.post(f"/runs/{run_id}/cancel")
+    await stopping.drain()
+
+    await other.work()
+
+    assert not other.held
+    report = await idle.report(run_id)
+    assert (report["status"], report["cases_cancelled"], report["cases"][0]["status"]) == ("cancelled", 1, "cancelled")
+    assert idle.target.count("/held") == 1
+    await other.http.close()
+
+
+async def test_a_cancellation_that_crosses_a_start_leaves_no_data_row_behind(idle: Executor) -> None:
+    run_id = await idle.due(4711)
+    async with database.transaction() as session:
+        taken = await claims.claim(session, "worker", 1)
+    await idle.case(get("/status/200"), id_=4711, data=[{"code": 200}, {"code": 201}])
+
+    async def prepare() -> starts.Prepared:
+        async with database.transaction() as session:
+            return await starts.prepare(session, taken)
+
+    async with database.transaction() as session:
+        await lock_runs(session, [run_id])
+        await cancel_locked(session, run_id)
+        preparing = asyncio.create_task(prepare())
+        await until(lambda: idle.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+
+    assert (await preparing).ready == []
+    report = await idle.report(run_id)
+    assert (report["status"], report["cases_cancelled"], report["cases_total"]) == ("cancelled", 1, 1)
+
+
+async def test_a_lease_is_renewed_while_its_case_run_is_being_written(idle: Executor) -> None:
+    """Waiting for the row, while the writer waits for another that was renewed before, would be a deadlock."""
+    cases = [await idle.case(get("/status/200")) for _ in range(2)]
+    run_id = await idle.due(*cases, parallel=1)
+    async with database.transaction() as session:
+        held = {row["lease_token"]: row["run_id"] for row in await claims.claim(session, "worker", 2)}
+
+    async with database.transaction() as writing:
+        locking = text("SELECT 1 FROM case_run WHERE run_id = :run_id AND position = 0 FOR UPDATE")
+        await writing.execute(locking, {"run_id": run_id})
+        async with asyncio.timeout(5), database.transaction() as session:
+            assert await claims.renew(session, "worker", held) == set(held)
+
+
+async def test_a_document_that_is_forgotten_while_others_are_read_is_read_again(
+    idle: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "COMPILED_KEPT", 1)
+    first, *others = [await idle.case(get("/status/200")) for _ in range(3)]
+    worker = Worker()
+    reports = []
+    for cases in ([first], [others[0], first, others[1]]):
+        run_id = await idle.due(*cases, parallel=1)
+        await claimed(worker)
+        await until(lambda: len(worker.ends) == len(worker.held))
+        await worker.write()
+        reports.append(await idle.report(run_id))
+
+    assert [report["status"] for report in reports] == ["passed", "passed"]
+    await worker.http.close()
 
 
 async def test_a_stopping_worker_finishes_what_it_can(idle: Executor) -> None:

@@ -74,11 +74,16 @@ _DROP_RESULTS = text("""
         run_id uuid, position integer, data_row integer, starts integer)
     WHERE (r.run_id, r.position, r.data_row) = (e.run_id, e.position, e.data_row) AND r.start_no > e.starts
 """)
-_RENEW = text(f"""
-    UPDATE case_run SET lease_until = clock_now() + {LEASE}
+_HELD = """
+    SELECT run_id, position, data_row, lease_token FROM case_run
     WHERE run_id = ANY(CAST(:run_ids AS uuid[])) AND status = 'running' AND worker_id = :worker
       AND lease_token = ANY(CAST(:tokens AS uuid[]))
-    RETURNING lease_token
+"""
+# A row that is being written is passed over: waiting for it could be a deadlock, and it is over in a moment.
+_RENEW = text(f"""
+    WITH held AS ({_HELD} FOR UPDATE SKIP LOCKED)
+    UPDATE case_run c SET lease_until = clock_now() + {LEASE}
+    FROM held WHERE (c.run_id, c.position, c.data_row) = (held.run_id, held.position, held.data_row)
 """)
 _CANCELLING = text("""
     SELECT run_id FROM run WHERE run_id = ANY(CAST(:run_ids AS uuid[])) AND status IN ('cancelling', 'cancelled')
@@ -143,7 +148,8 @@ async def release(session: AsyncSession, releases: Sequence[Release]) -> None:
 async def renew(session: AsyncSession, worker: str, held: Mapping[UUID, UUID]) -> set[UUID]:
     """Renew the leases of a worker, {token: run id}; answers those it still holds."""
     values = {"worker": worker, "tokens": list(held), "run_ids": list(set(held.values()))}
-    return set((await session.execute(_RENEW, _leased(**values))).scalars())
+    await session.execute(_RENEW, _leased(**values))
+    return {row.lease_token for row in await session.execute(text(_HELD), values)}
 
 
 async def cancelling(session: AsyncSession, run_ids: Iterable[UUID]) -> set[UUID]:

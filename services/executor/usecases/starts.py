@@ -184,7 +184,7 @@ class _Known:
         return None
 
 
-def _end(row: dict[str, Any], verdict: CaseVerdict, reason: str) -> End:
+def _end(row: dict[str, Any], verdict: CaseVerdict, reason: str | None = None) -> End:
     return End(
         row["run_id"],
         row["position"],
@@ -211,7 +211,9 @@ async def prepare(session: AsyncSession, claimed: Sequence[dict[str, Any]]) -> P
     for row in claimed:
         cases, environments = known.missing(row)
         waited = row["missing_seconds"] or 0
-        if (cases or environments) and waited >= GIVE_UP_AFTER_SECONDS:
+        if known.runs[row["run_id"]].status == "cancelling":
+            ends.append(_end(row, CaseVerdict("cancelled")))
+        elif (cases or environments) and waited >= GIVE_UP_AFTER_SECONDS:
             ends.append(_end(row, CaseVerdict("error", "platform"), "definition_missing"))
         elif cases or environments:
             releases.append(Release(row["run_id"], row["lease_token"], pause=1, missing=True))
@@ -222,9 +224,9 @@ async def prepare(session: AsyncSession, claimed: Sequence[dict[str, Any]]) -> P
             ends.append(end)
         else:
             ready.append(row)
+    await _start(session, known, ready, ends)
     if releases:
         await release(session, releases)
-    await _start(session, known, ready, ends)
     return Prepared(
         ready=await _complete(session, known, ready),
         unknown_cases=sorted(unknown_cases),
@@ -263,13 +265,20 @@ async def _defined(session: AsyncSession, claimed: Sequence[dict[str, Any]]) -> 
 
 
 async def _start(session: AsyncSession, known: _Known, ready: list[dict[str, Any]], ends: list[End]) -> None:
-    """Write everything that takes the locks of runs, which are taken all at once and in order."""
-    starting = {row["run_id"] for row in ready if known.runs[row["run_id"]].status == "queued"}
+    """Write everything that takes the locks of runs, which are taken all at once and in order.
+
+    A run may have been cancelled before it was locked: what was ready of it ends too.
+    """
+    queued = [row for row in ready if known.runs[row["run_id"]].status == "queued"]
     fresh = [row for row in ready if (row["run_id"], row["position"]) not in known.defined]
     growing = [row for row in fresh if row["data_row"] == NO_ROW and known.data_rows(row)]
-    touched = starting | {end.run_id for end in ends} | {row["run_id"] for row in growing}
-    if touched:
-        await lock_runs(session, touched)
+    touched = {row["run_id"] for row in [*queued, *growing]} | {end.run_id for end in ends}
+    statuses = await lock_runs(session, touched) if touched else {}
+    for row in [row for row in ready if statuses.get(row["run_id"]) == "cancelling"]:
+        ends.append(_end(row, CaseVerdict("cancelled")))
+        for rows in (ready, fresh, growing):
+            if row in rows:
+                rows.remove(row)
     for row in growing:
         await _add_rows(session, known, row)
         row["data_row"] = 0
@@ -284,7 +293,7 @@ async def _start(session: AsyncSession, known: _Known, ready: list[dict[str, Any
             for row in fresh
         ]
         await session.execute(_DEFINE, {"rows": as_json(define)})
-    if starting:
+    if starting := {row["run_id"] for row in queued}:
         started = (await session.execute(_START_RUNS, {"run_ids": list(starting)})).mappings()
         names = RunStarted.model_fields
         await publish(
