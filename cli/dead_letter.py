@@ -54,7 +54,7 @@ def list_letters(
     """
     from cli import operations  # noqa: PLC0415 - see above
 
-    found = operations.run(data_dir, partial(operations.dead_letters_of, service, limit))
+    found = operations.run(data_dir, partial(operations.dead_letters_of, service and service.value, limit))
     if output is Format.json:
         print_json(found)
         return
@@ -95,7 +95,7 @@ def retry(
     """
     from cli import operations  # noqa: PLC0415 - see above
 
-    done = operations.run(data_dir, partial(operations.retry, service, _chosen(ids, every=every)))
+    done = operations.run(data_dir, partial(operations.retry, service.value, _chosen(ids, every=every)))
     if output is Format.json:
         print_json(done)
     else:
@@ -132,7 +132,7 @@ def drop(
             fail("give --yes to drop all")
         if not typer.confirm(f"Drop all dead letters of {service}?"):
             fail("nothing was dropped")
-    dropped = operations.run(data_dir, partial(operations.drop, service, chosen))
+    dropped = operations.run(data_dir, partial(operations.drop, service.value, chosen))
     if output is Format.json:
         print_json({"dropped": dropped})
     else:

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,12 +16,12 @@ from cli.output import fail
 from cli.services import load
 from contracts.topics import TOPICS
 from kit import dead_letters, replay
-from kit.service import Service, subscribers
+from kit.db import Database
+from kit.service import subscribers
 from kit.settings import SERVICES, settings
-from services.auth import queries as auth_queries
-from services.catalog.queries import states as catalog_states
 
-SNAPSHOTS: dict[str, replay.Snapshot] = {"auth": auth_queries.snapshot, "catalog": catalog_states.snapshot}
+SNAPSHOTS = {"auth": "services.auth.queries", "catalog": "services.catalog.queries.states"}
+"""Where the states of each producer are read; imported when it is its turn, like the services themselves."""
 T = TypeVar("T")
 
 
@@ -55,15 +56,14 @@ def reached(names: Collection[str] = SERVICES) -> tuple[list[str], list[str]]:
 
 
 @asynccontextmanager
-async def opened(name: str) -> AsyncIterator[Service]:
-    """A service of which nothing runs in this process but its database's pool."""
-    (service,) = load([name])
-    service.database.subscribers = subscribers
-    service.database.open()
+async def opened(database: Database) -> AsyncIterator[Database]:
+    """A service's database, of which nothing but the pool runs in this process."""
+    database.subscribers = subscribers
+    database.open()
     try:
-        yield service
+        yield database
     finally:
-        await service.database.close()
+        await database.close()
 
 
 async def outbox_status() -> list[dict[str, Any]]:
@@ -73,8 +73,8 @@ async def outbox_status() -> list[dict[str, Any]]:
     """
     found: list[dict[str, Any]] = []
     for name in reached()[0]:
-        async with opened(name) as service:
-            found += [{"service": name, **row} for row in await replay.outbox_status(service.database)]
+        async with opened(Database(name)) as database:
+            found += [{"service": name, **row} for row in await replay.outbox_status(database)]
     return found
 
 
@@ -102,9 +102,10 @@ async def snapshot(topic: str | None) -> tuple[list[dict[str, Any]], list[str]]:
     known, unknown = reached(dict.fromkeys(wanted.values()))
     done = []
     for name in known:
-        async with opened(name) as service:
+        read = cast("replay.Snapshot", import_module(SNAPSHOTS[name]).snapshot)
+        async with opened(Database(name)) as database:
             for one in (one for one, producer in wanted.items() if producer == name):
-                states = await replay.state_again(service.database, one, SNAPSHOTS[name])
+                states = await replay.state_again(database, one, read)
                 done.append({"service": name, "topic": one, "events": states})
     return done, unknown
 
@@ -121,8 +122,8 @@ async def publish_again(topic: str | None, since: datetime | None) -> tuple[list
     known, unknown = reached(dict.fromkeys(producers(topic, compacted=False).values()))
     done = []
     for name in known:
-        async with opened(name) as service:
-            rows = await replay.publish_again(service.database, topic, since)
+        async with opened(Database(name)) as database:
+            rows = await replay.publish_again(database, topic, since)
             done.append({"service": name, "topic": topic, "rows": rows})
     return done, unknown
 
@@ -134,16 +135,17 @@ async def dead_letters_of(name: str | None, limit: int) -> list[dict[str, Any]]:
     """
     found: list[dict[str, Any]] = []
     for one in reached([name] if name else SERVICES)[0]:
-        async with opened(one) as service:
-            found += [{"service": one, **row} for row in await dead_letters.dead_letters(service.database, limit)]
+        async with opened(Database(one)) as database:
+            found += [{"service": one, **row} for row in await dead_letters.dead_letters(database, limit)]
     return found
 
 
 async def retry(name: str, ids: list[int] | None) -> list[dict[str, Any]]:
     """Hand dead letters of a service to it again, all without ids; answers what came of each."""
-    async with opened(name) as service:
+    (service,) = load([name])
+    async with opened(service.database) as database:
         done = []
-        for id_ in await dead_letters.ids_of_all(service.database) if ids is None else ids:
+        for id_ in await dead_letters.ids_of_all(database) if ids is None else ids:
             outcome, reason = await dead_letters.retry(service.consumer, id_)
             done.append({"service": name, "id": id_, "outcome": outcome, "reason": reason or None})
         return done
@@ -151,6 +153,5 @@ async def retry(name: str, ids: list[int] | None) -> list[dict[str, Any]]:
 
 async def drop(name: str, ids: list[int] | None) -> list[int]:
     """Forget dead letters of a service, all without ids; answers the ids of those that there were."""
-    async with opened(name) as service:
-        chosen = await dead_letters.ids_of_all(service.database) if ids is None else ids
-        return await dead_letters.drop(service.database, chosen)
+    async with opened(Database(name)) as database:
+        return await dead_letters.drop(database, await dead_letters.ids_of_all(database) if ids is None else ids)

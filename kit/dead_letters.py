@@ -11,7 +11,8 @@ from kit.db import Database
 from kit.errors import is_infrastructure
 
 _LIST = text("""
-    SELECT id, event_id, topic, key, tries, reason, created_at FROM dead_letter ORDER BY id LIMIT :limit
+    SELECT id, CAST(event_id AS text) AS event_id, topic, key, tries, reason, created_at
+    FROM dead_letter ORDER BY id LIMIT :limit
 """)
 _FAILED = text("UPDATE dead_letter SET reason = :reason, tries = tries + 1 WHERE id = :id")
 _DROP = text("DELETE FROM dead_letter WHERE id = ANY(:ids) RETURNING id")

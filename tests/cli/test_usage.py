@@ -8,7 +8,8 @@ from tests.cli.conftest import run_command
 
 COMMANDS = (
     "up, serve, migrate, config, config check, demo, monitor, tasks, fire, scheduler tick, scheduler status, run, "
-    "runs, cases, case export, case import, case validate, login, logout"
+    "runs, cases, case export, case import, case validate, login, logout, outbox status, outbox snapshot, "
+    "outbox replay, dead-letter list, dead-letter retry, dead-letter drop, secrets rotate"
 )
 
 
@@ -40,6 +41,9 @@ def test_help_has_an_example(command: str) -> None:
         "fire first",
         "monitor --output xml",
         "migrate nobody",
+        "outbox replay --since yesterday",
+        "dead-letter retry executor",
+        "dead-letter drop executor --all --yes 12",
         "case import case.yaml",
     ],
 )
