@@ -118,10 +118,10 @@ class Consumer:
                         {
                             "event_id": envelope.id,
                             "topic": envelope.topic,
-                            "key": envelope.key,
-                            "headers": envelope.headers(),
+                            "key": _storable(envelope.key),
+                            "headers": {name: _storable(value) for name, value in envelope.headers().items()},
                             "value": envelope.value,
-                            "reason": f"{type(error).__name__}: {error}",
+                            "reason": _storable(f"{type(error).__name__}: {error}"),
                             "tries": tries,
                         },
                     )
@@ -133,6 +133,11 @@ class Consumer:
             else:
                 DEAD_LETTERS.labels(self.database.name, envelope.topic).inc()
                 return
+
+
+def _storable(received: str) -> str:
+    """A text without what PostgreSQL refuses: U+0000 and lone surrogates."""
+    return received.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 async def _first_time(session: AsyncSession, envelope: Envelope) -> bool:

@@ -252,10 +252,10 @@ def _envelope_of_record(record: ConsumerRecord) -> Envelope:
     """The event in a Kafka message; one without sound headers keeps a made-up id, and becomes a dead letter."""
     topic = record.topic.removeprefix(settings().kafka_prefix)
     key, value = (record.key or b"").decode(errors="replace"), record.value or b""
-    headers = {name: value.decode(errors="replace") for name, value in record.headers}
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     try:
         return Envelope.from_headers(headers, topic=topic, key=key, value=value)
-    except ValueError:
+    except (ValueError, OverflowError):
         log.warning("no CloudEvents headers at %s[%d]@%d", record.topic, record.partition, record.offset)
         return Envelope(
             id=uuid5(NAMESPACE_URL, f"{record.topic}/{record.partition}/{record.offset}"),
@@ -264,7 +264,7 @@ def _envelope_of_record(record: ConsumerRecord) -> Envelope:
             key=key,
             source="unknown",
             subject=key,
-            time=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            time=datetime.now(UTC),
             traceparent=None,
             value=value if not value.startswith(b"{") else b"",
         )

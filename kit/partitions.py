@@ -20,6 +20,7 @@ async def keep_daily_partitions(session: AsyncSession, table: str, *, ahead_days
     Partitions are named `<table>_p20260131`. Rows that came while a day had none lie in `<table>_default`; they
     stay there, and are deleted row by row when their time is over.
     """
+    await session.execute(text(f"LOCK TABLE ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE"))  # one process at a time
     await session.execute(text("SET LOCAL lock_timeout = '2s'"))
     today = (await clock.now(session)).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     listed = await session.execute(
@@ -27,24 +28,32 @@ async def keep_daily_partitions(session: AsyncSession, table: str, *, ahead_days
         {"table": table},
     )
     present = set(listed.scalars())
-    for day in (today + timedelta(days=n) for n in range(ahead_days + 1)):
-        name, low, high = f"{table}_p{day:%Y%m%d}", first_uuid7(day), first_uuid7(day + timedelta(days=1))
-        if name not in present and not await _default_has(session, table, low, high):
-            await session.execute(
-                text(f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ('{low}') TO ('{high}')"),
-            )
     oldest = today - timedelta(days=keep_days)
     dropped = [
         name for name in sorted(present) if "_p" in name and name[-8:].isdigit() and name[-8:] < f"{oldest:%Y%m%d}"
     ]
     for name in dropped:
         await session.execute(text(f"DROP TABLE {name}"))
+    for day in (today + timedelta(days=n) for n in range(ahead_days + 1)):
+        name, low, high = f"{table}_p{day:%Y%m%d}", first_uuid7(day), first_uuid7(day + timedelta(days=1))
+        if name not in present and await _may_be_made(session, table, low, high):
+            await session.execute(
+                text(f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ('{low}') TO ('{high}')"),
+            )
     key = await _key_of(session, table)
     await session.execute(
         text(f"DELETE FROM {table}_default WHERE {key} < :oldest"),
         {"oldest": first_uuid7(oldest)},
     )
     return dropped
+
+
+async def _may_be_made(session: AsyncSession, table: str, low: UUID, high: UUID) -> bool:
+    """Whether the default partition has no row of a range; then it gets none before the transaction ends."""
+    if await _default_has(session, table, low, high):
+        return False
+    await session.execute(text(f"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE"))
+    return not await _default_has(session, table, low, high)
 
 
 async def _default_has(session: AsyncSession, table: str, low: UUID, high: UUID) -> bool:

@@ -1,12 +1,16 @@
 """Rules 3 and 7: an event has its effect once, and a fault of one event or consumer is nobody else's."""
 
+from dataclasses import replace
+
 import pytest
+from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from contracts.cloudevents import Envelope
 from kit.errors import NotFound
 from kit.outbox import publish
+from kit.settings import settings
 from tests.kit.conftest import Toys, run_started
 from tests.support.wait import until
 
@@ -84,6 +88,28 @@ async def test_a_poison_message_is_a_dead_letter_with_its_reason_and_the_next_on
 
         await until(handled, timeout=40)
     assert "run_id" in (await toys.executor.dead_letters())[0]["reason"]
+
+
+async def test_messages_that_no_column_could_hold_stop_nothing(toys: Toys, topics: str) -> None:
+    """Whoever may write to the topics may write anything."""
+
+    async def send(producer: AIOKafkaProducer, sent: Envelope, **changes: bytes | None) -> None:
+        headers: dict[str, bytes | None] = {name: value.encode() for name, value in sent.headers().items()}
+        listed = list((headers | changes).items())
+        await producer.send_and_wait(
+            f"{topics}run.started", sent.value, key=sent.key.encode(), headers=listed, partition=0
+        )
+
+    async with toys.carried_by("kafka"):
+        async with AIOKafkaProducer(bootstrap_servers=settings().kafka_bootstrap_servers) as producer:
+            await send(producer, envelope(1), ce_time=None)
+            await send(producer, envelope(2), ce_time=b"0001-01-01T00:00:00+14:00")
+            await send(producer, replace(envelope(3), key="\0", source="\0", value=b"\0"))
+            await send(producer, envelope(4))
+        await toys.executor.saw([4])
+
+    letters = await toys.executor.dead_letters()
+    assert [letter["headers"]["ce_source"] for letter in letters] == ["unknown", "unknown", "\N{REPLACEMENT CHARACTER}"]
 
 
 async def test_an_unexpected_fault_is_tried_five_times_and_stops_no_other_consumer(toys: Toys, mode: str) -> None:

@@ -1,5 +1,6 @@
 """Partitions by the time in a UUIDv7: made ahead, dropped when their time is over, the clock being movable."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from uuid_utils.compat import uuid7
 from kit import clock
 from kit.partitions import first_uuid7, keep_daily_partitions
 from tests.kit.conftest import Toys
+from tests.support.wait import until
 
 AWARE = st.datetimes(datetime(1, 1, 2), datetime(2900, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 (bounds)
 
@@ -58,3 +60,43 @@ async def test_rows_that_came_before_their_partition_stay_and_are_purged_in_time
     async with database.transaction() as session:
         await keep_daily_partitions(session, "inbox", ahead_days=1, keep_days=30)
         assert (await session.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 0
+
+
+async def test_processes_that_start_together_make_each_partition_once(toys: Toys) -> None:
+    database = toys.executor.database
+
+    async def keep() -> None:
+        async with database.transaction() as session:
+            await keep_daily_partitions(session, "inbox", ahead_days=2, keep_days=30)
+
+    await asyncio.gather(*(keep() for _ in range(4)))
+
+    async with database.transaction() as session:
+        made = text("SELECT count(*) FROM pg_inherits WHERE inhparent = CAST('inbox' AS regclass)")
+        assert (await session.execute(made)).scalar_one() == 4
+
+
+async def test_a_row_that_comes_while_its_partition_is_made_stays_and_hinders_no_other_partition(toys: Toys) -> None:
+    database = toys.executor.database
+
+    async def keep() -> None:
+        async with database.transaction() as session:
+            await keep_daily_partitions(session, "inbox", ahead_days=1, keep_days=30)
+
+    async def waits() -> bool:
+        async with database.transaction() as session:
+            waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            return bool((await session.execute(waiting)).scalar_one())
+
+    async with database.transaction() as session:
+        await session.execute(text("INSERT INTO inbox VALUES (:id)"), {"id": uuid7()})
+        keeping = asyncio.create_task(keep())
+        await until(waits)
+    await keeping
+
+    async with database.transaction() as session:
+        rows = text("SELECT tableoid::regclass::text FROM inbox")
+        assert (await session.execute(rows)).scalar_one() == "inbox_default"
+        listed = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = CAST('inbox' AS regclass)")
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        assert set((await session.execute(listed)).scalars()) == {"inbox_default", f"inbox_p{tomorrow:%Y%m%d}"}
