@@ -1,5 +1,6 @@
 """What can be read of runs beside their plain reports: differences, trends, bodies, exports, and as they go on."""
 
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -170,13 +171,8 @@ async def test_a_report_is_exported_as_json_junit_and_html(executor: Executor) -
     assert all("attachment" in file.headers["Content-Disposition"] for file in files.values())
 
 
-async def test_a_run_is_followed_from_a_snapshot_to_its_end(executor: Executor) -> None:
-    executor.target.hold()
-    case_id = await executor.case(get("/status/200"), get("/held"))
-    run_id = await executor.due(case_id)
-    await until(lambda: executor.target.count("/held") == 1)
+async def follow(executor: Executor, run_id: Any, on_snapshot: Callable[[], None]) -> list[tuple[str, Any]]:
     events: list[tuple[str, Any]] = []
-
     async with executor.member.stream("GET", f"/runs/{run_id}/events") as answer:
         assert (answer.headers["Content-Type"][:17], answer.headers["X-Accel-Buffering"]) == ("text/event-stream", "no")
         name = ""
@@ -186,7 +182,17 @@ async def test_a_run_is_followed_from_a_snapshot_to_its_end(executor: Executor) 
             elif line.startswith("data: "):
                 events.append((name, orjson.loads(line[6:])))
                 if name == "snapshot":
-                    executor.target.release()
+                    on_snapshot()
+    return events
+
+
+async def test_a_run_is_followed_from_a_snapshot_to_its_end(executor: Executor) -> None:
+    executor.target.hold()
+    case_id = await executor.case(get("/status/200"), get("/held"))
+    run_id = await executor.due(case_id)
+    await until(lambda: executor.target.count("/held") == 1)
+
+    events = await follow(executor, run_id, executor.target.release)
 
     assert events[0][1]["status"] == "running"
     told = [(name, body.get("path") or body.get("status")) for name, body in events[1:]]
@@ -196,6 +202,24 @@ async def test_a_run_is_followed_from_a_snapshot_to_its_end(executor: Executor) 
         ("case.completed", "passed"),
         ("run.completed", "passed"),
     ]
+
+
+async def test_each_case_of_a_serial_run_is_told_to_start_and_end_before_the_next(executor: Executor) -> None:
+    executor.target.hold()
+    first = await executor.case(get("/held"))
+    others = [await executor.case(get("/status/200")) for _ in range(2)]
+    run_id = await executor.due(first, *others)
+    await until(lambda: executor.target.count("/held") == 1)
+
+    events = await follow(executor, run_id, executor.target.release)
+
+    told = [(name, body["position"], body["status"]) for name, body in events[1:-1]]
+    of_others = [
+        (name, position, status)
+        for position in (1, 2)
+        for name, status in (("case.started", "running"), ("step.completed", "passed"), ("case.completed", "passed"))
+    ]
+    assert told == [("step.completed", 0, "passed"), ("case.completed", 0, "passed"), *of_others]
 
 
 async def test_a_run_that_is_over_is_told_at_once(executor: Executor) -> None:

@@ -24,6 +24,8 @@ Case = tuple[int, int]
 Started = tuple[int, int, int]
 """The same, and which start."""
 
+_AT_START = {"status": "running", "failure_class": None, "pass_rate": None, "duration_ms": None}
+
 LOOK_SECONDS = 1.0
 REST_SECONDS = 0.2
 """Between two looks, however often the bell rings."""
@@ -111,15 +113,16 @@ async def _changes(
         names = ("position", "data_row", "start_no", "seq")
         cursors = [dict(zip(names, (*key, seen.get(key, 0)), strict=True)) for key in keys]
         steps = await history.new_steps(session, run_id, cursors) if cursors else []
+    steps_of: dict[Case, list[dict[str, Any]]] = {}
+    for step in steps:
+        seen[step["position"], step["data_row"], step["start_no"]] = step["seq"]
+        steps_of.setdefault(_key(step), []).append(step)
     events: list[tuple[str, dict[str, Any]]] = []
     for case in going:
         before = known.get(_key(case))
-        if case["status"] == "running" and (before is None or before["starts"] != case["starts"]):
-            events.append(("case.started", _told(case)))
-    for step in steps:
-        seen[step["position"], step["data_row"], step["start_no"]] = step["seq"]
-        events.append(("step.completed", _told(step)))
-    for case in going:
+        if before is None or before["starts"] != case["starts"]:  # it may have ended since: that is told below
+            events.append(("case.started", _told({**case, **_AT_START})))
+        events += [("step.completed", _told(step)) for step in steps_of.get(_key(case), [])]
         if case["status"] not in {"running", "queued"} and _differs(case, known):
             events.append(("case.completed", _told(case)))
         known[_key(case)] = case
