@@ -96,7 +96,9 @@ async def test_who_is_no_member_may_read_but_neither_run_nor_cancel_nor_run_agai
     assert (await stranger.get(f"/runs/{run_id}")).status_code == 200
     assert (await stranger.get(f"/runs/{run_id}/cases/{case_id}")).status_code == 200
     refused = await stranger.post("/runs", json={"case_ids": [case_id]})
-    assert (refused.status_code, refused.json()["case_ids"]) == (403, [case_id])
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    (fault,) = refused.json()["errors"]
+    assert (fault["field"], fault["reason"], fault["ids"]) == ("case_ids", "not_a_member", [case_id])
     assert (await stranger.post(f"/runs/{run_id}/cancel")).status_code == 403
     assert (await stranger.post(f"/runs/{run_id}/rerun")).status_code == 403
 

@@ -28,7 +28,7 @@ async def change_cases(session: AsyncSession, caller: Caller, body: CasesBulk) -
     projects, cases = await _locked(session, body.ids)
     foreign = [case.id for case in cases if not caller.is_member(case.project_id)]
     if foreign:
-        raise PermissionDenied(body={"ids": foreign})
+        raise PermissionDenied(errors=[FieldFault("ids", "not_a_member", {"ids": foreign})])
     by_project = [(projects[key], list(group)) for key, group in groupby(cases, lambda case: case.project_id)]
     for project, group in by_project:
         if body.module_id is not None:

@@ -211,7 +211,7 @@ async def request_run(
 def require_members(caller: Caller, projects: dict[int, int]) -> None:
     """Raises: PermissionDenied, naming the cases of projects that the caller is no member of."""
     if refused := [case_id for case_id, project_id in projects.items() if not caller.is_member(project_id)]:
-        raise PermissionDenied(body={"case_ids": refused})
+        raise PermissionDenied(errors=[FieldFault("case_ids", "not_a_member", {"ids": refused})])
 
 
 async def environment_faults(session: AsyncSession, environments: dict[int, int]) -> list[FieldFault]:
