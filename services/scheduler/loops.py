@@ -9,6 +9,8 @@ from services.scheduler.settings import scheduler_settings
 from services.scheduler.usecases import answers, ending, firing, saving
 
 HOUR = 3600.0
+HELD_SECONDS = 0.02
+"""Until the next look at a task that is due and that another transaction holds: it is fired or saved right now."""
 
 
 async def fire_due_tasks() -> float:
@@ -20,7 +22,7 @@ async def fire_due_tasks() -> float:
         until_next = await firing.seconds_to_next(session)
     firing.last_pass.note(fired)
     longest = scheduler_settings().max_sleep_seconds
-    return 0 if fired.full else min(longest, longest if until_next is None else until_next)
+    return 0 if fired.full else min(longest, longest if until_next is None else until_next or HELD_SECONDS)
 
 
 async def ask_about_silent_firings() -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 from kit import clock
+from services.scheduler.loops import fire_due_tasks
 from services.scheduler.main import service
 from services.scheduler.usecases import firing
 from tests.scheduler.conftest import BOB, Scheduler
@@ -36,6 +37,18 @@ async def copies(scheduler: Scheduler, task: dict[str, Any], count: int) -> list
 async def fire() -> None:
     async with service.database.transaction() as session:
         await firing.fire_due(session)
+
+
+async def test_a_loop_waits_a_moment_for_a_due_task_that_another_holds(scheduler: Scheduler) -> None:
+    task = await scheduler.save()
+    await scheduler.move_clock(HOUR)
+
+    async with service.database.transaction() as session:
+        await session.execute(text("SELECT 1 FROM task WHERE id = :id FOR UPDATE"), {"id": task["id"]})
+        assert 0 < await fire_due_tasks() < 1
+    await fire_due_tasks()
+
+    assert (await scheduler.task(task["id"]))["status"] == "running"
 
 
 async def test_of_cancel_and_fire_exactly_one_wins(scheduler: Scheduler) -> None:
