@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from contracts.scheduler import LastStatus, Notify
-from kit.http import Body, FaultReason
+from kit.http import Body, FaultReason, Page
 
 Status = Literal["pending", "running", "completed", "failed", "cancelled"]
 Overlap = Literal["skip", "allow", "queue"]
@@ -158,6 +158,12 @@ class ListedTask(TaskRead):
 
     cases: list[CaseOfTask]
     owners: list[OwnerOfTask]
+
+
+class ListedTaskPage(Page[ListedTask]):
+    """A page of the caller's list."""
+
+    msg: str
 
 
 class TaskSaved(BaseModel):

@@ -27,7 +27,7 @@ async def test_a_page_of_the_list_in_full(scheduler: Scheduler) -> None:
     answer = await scheduler.bob.get(PATH)
 
     assert answer.json() == {
-        "total": 1, "page": 1, "page_size": 20,
+        "msg": "操作成功", "total": 1, "page": 1, "page_size": 20,
         "data": [
             task
             | {

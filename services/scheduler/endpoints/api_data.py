@@ -9,13 +9,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from kit.clock import naive_text, utc_text
 from kit.errors import FieldFault, InvalidParameter
-from kit.http import Body, Page, PagingQuery
+from kit.http import Body, PagingQuery
 from kit.messages import N_, translate
 from kit.settings import settings
 from services.scheduler import queries, rules
 from services.scheduler.db import Caller, Session, database
 from services.scheduler.models import KnownCase, KnownModule, KnownProject, Task
-from services.scheduler.schemas import ListedTask, Status, TaskCancel, TaskRead, TaskSave, TaskSaved
+from services.scheduler.schemas import ListedTask, ListedTaskPage, Status, TaskCancel, TaskRead, TaskSave, TaskSaved
 from services.scheduler.usecases import answers, checking, saving
 
 router = APIRouter(prefix="/api-data", tags=["scheduled tasks"])
@@ -115,14 +115,14 @@ async def cancel_scheduled_task(request: Request, caller: Caller) -> TaskSaved:
 @router.get("/scheduled-tasks", summary="List the caller's tasks")
 async def scheduled_tasks(
     caller: Caller, session: Session, paging: PagingQuery, status: Status | None = None
-) -> Page[ListedTask]:
+) -> ListedTaskPage:
     """Tasks that the caller owns or made, newest first; a superuser sees all."""
     seen_by = None if caller.is_superuser else caller.user_id
     total, tasks = await queries.list_tasks(
         session, seen_by=seen_by, status=status, offset=paging.offset, limit=paging.page_size
     )
     data = await _listed(session, tasks)
-    return Page[ListedTask](total=total, page=paging.page, page_size=paging.page_size, data=data)
+    return ListedTaskPage(msg=translate(N_("Done")), total=total, **paging.model_dump(), data=data)
 
 
 async def _listed(session: AsyncSession, tasks: list[Task]) -> list[ListedTask]:
