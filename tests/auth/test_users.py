@@ -148,7 +148,7 @@ async def test_a_faulty_user_is_refused_by_naming_each_field(
 async def test_text_that_is_no_unicode_is_refused(running: Running) -> None:
     content = b'{"username": "a\\ud800b"}'
     answer = await running.admin.post("/user/user-view", content=content, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, faults(answer)) == (400, {("username", "wrong_type")})
+    assert (answer.status_code, faults(answer)) == (400, {("username", "bad_format")})
 
 
 async def test_a_user_needs_a_name(running: Running) -> None:
