@@ -111,9 +111,11 @@ async def send_posts() -> float:
         pause, now = await _seconds_to_sleep(session, mail=False), await clock.now(session)
     if not claimed:
         return pause
-    async with clients.channel_session() as web, asyncio.TaskGroup() as posts:
-        for parcel in parcels:
-            posts.create_task(_send_post(web, parcel, now))
+    async with clients.channel_session() as web:
+        sendings = (_send_post(web, parcel, now) for parcel in parcels)
+        ended = await asyncio.gather(*sendings, return_exceptions=True)  # one that fails must break off no other
+    for failure in filter(None, ended):
+        raise failure
     return 0
 
 

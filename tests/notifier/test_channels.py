@@ -11,10 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from contracts.catalog import ProjectChanged
 from kit.crypto import new_key
 from kit.settings import settings
+from services.notifier.db import database
 from services.notifier.settings import notifier_settings
 from tests.notifier.conftest import Notifier, case, project_changed, run_completed
 from tests.support.target import Target
@@ -239,6 +241,39 @@ async def test_a_webhook_that_was_away_gets_the_same_id_later(
     await notifier.settled()
     assert len({dict(request.headers)["webhook-id"] for request in target.requests}) == 1
     assert len(target.requests) == 2
+
+
+async def test_a_post_whose_end_cannot_be_written_does_not_break_off_the_others(
+    notifier: Notifier, member: httpx.AsyncClient, target: Target, reachable: None
+) -> None:
+    del reachable
+    held = await create(member, name="held", url=f"{target.url}/held")
+    unlucky = await create(member, name="unlucky", url=f"{target.url}/status/200")
+    target.hold()
+    await notifier.deliver(run_completed(owner_ids=[]))
+    async with database.transaction() as session:
+        for statement in (
+            "CREATE SEQUENCE refused",
+            f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF NEW.status = 'sent' AND NEW.channel_id = {unlucky["id"]} THEN
+                    PERFORM nextval('refused'); RAISE EXCEPTION 'refused';
+                END IF; RETURN NEW; END $$""",
+            "CREATE TRIGGER refuse BEFORE UPDATE ON delivery FOR EACH ROW EXECUTE FUNCTION refuse()",
+        ):
+            await session.execute(text(statement))
+    try:
+        notifier.start()
+        await until(lambda: notifier.rows("SELECT 1 FROM refused WHERE is_called"))
+        await until(lambda: target.count("/held") == 1)
+        target.release()
+        await until(
+            lambda: notifier.rows(f"SELECT 1 FROM delivery WHERE channel_id = {held['id']} AND status = 'sent'"), 10
+        )
+    finally:
+        async with database.transaction() as session:
+            await session.execute(text("DROP FUNCTION refuse CASCADE"))
+            await session.execute(text("DROP SEQUENCE refused"))
+    assert target.count("/held") == 1
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "169.254.169.254"])
