@@ -1708,6 +1708,39 @@ export interface components {
         /**
          * CaseDiff
          * @description The failing steps of a case run against the last run in which each passed.
+         * @example {
+         *       "case_id": 1,
+         *       "row": null,
+         *       "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35",
+         *       "steps": [
+         *         {
+         *           "baseline": {
+         *             "finished_at": "2026-11-23T17:40:29Z",
+         *             "revision": 1,
+         *             "row": null,
+         *             "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35"
+         *           },
+         *           "body_changed": true,
+         *           "headers": [],
+         *           "http_status": {
+         *             "before": 200,
+         *             "now": 401
+         *           },
+         *           "json_paths": [
+         *             {
+         *               "before": "***",
+         *               "change": "removed",
+         *               "now": null,
+         *               "path": "$.token"
+         *             }
+         *           ],
+         *           "name": "log in",
+         *           "path": "1",
+         *           "reason": null,
+         *           "status": "failed"
+         *         }
+         *       ]
+         *     }
          */
         CaseDiff: {
             /** Case Id */
@@ -1926,6 +1959,172 @@ export interface components {
         /**
          * CaseReport
          * @description The report of a case run with its steps; those of earlier tries of the case have a lower `case_try`.
+         * @example {
+         *       "baseline": null,
+         *       "case_id": 1,
+         *       "definition": {
+         *         "apiVersion": "rounds/v1",
+         *         "called": {},
+         *         "kind": "Case",
+         *         "name": "登录",
+         *         "steps": [
+         *           {
+         *             "name": "call",
+         *             "request": {
+         *               "method": "GET",
+         *               "url": "https://qa.example.test/echo"
+         *             },
+         *             "type": "request"
+         *           }
+         *         ]
+         *       },
+         *       "duration_ms": 255,
+         *       "environment_id": 1,
+         *       "failure_class": null,
+         *       "finished_at": "2026-11-24T17:40:29.090502Z",
+         *       "first_failure": null,
+         *       "flaky": false,
+         *       "lock_wait_ms": 0,
+         *       "name": "登录",
+         *       "next_cursor": null,
+         *       "pass_rate": 100,
+         *       "position": 0,
+         *       "project": {
+         *         "id": 1,
+         *         "name": "项目A"
+         *       },
+         *       "purged": false,
+         *       "reason": null,
+         *       "revision": 1,
+         *       "row": null,
+         *       "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35",
+         *       "started_at": "2026-11-24T17:40:28.179703Z",
+         *       "starts": 1,
+         *       "status": "passed",
+         *       "steps": [
+         *         {
+         *           "asserts": [
+         *             {
+         *               "actual": 200,
+         *               "expected": 200,
+         *               "message": null,
+         *               "not": false,
+         *               "passed": true,
+         *               "predicate": "==",
+         *               "query": {
+         *                 "type": "status"
+         *               }
+         *             }
+         *           ],
+         *           "captures": [
+         *             {
+         *               "error": null,
+         *               "found": true,
+         *               "name": "token",
+         *               "value": "***"
+         *             }
+         *           ],
+         *           "case_try": 1,
+         *           "duration_ms": 255,
+         *           "error": null,
+         *           "failure_class": null,
+         *           "flaky": false,
+         *           "iteration": null,
+         *           "log_dropped": false,
+         *           "name": "call",
+         *           "path": "1",
+         *           "phase": "main",
+         *           "request": {
+         *             "body": "",
+         *             "body_bytes": 0,
+         *             "headers": [
+         *               [
+         *                 "Host",
+         *                 "qa.example.test"
+         *               ],
+         *               [
+         *                 "User-Agent",
+         *                 "rounds/0.1"
+         *               ],
+         *               [
+         *                 "Accept",
+         *                 "*\/*"
+         *               ],
+         *               [
+         *                 "Accept-Encoding",
+         *                 "gzip, deflate"
+         *               ]
+         *             ],
+         *             "masked": [],
+         *             "method": "GET",
+         *             "truncated": false,
+         *             "url": "https://qa.example.test/echo"
+         *           },
+         *           "response": {
+         *             "body": "{\"token\": \"***\"}",
+         *             "body_bytes": 16,
+         *             "headers": [
+         *               [
+         *                 "Content-Type",
+         *                 "application/json; charset=utf-8"
+         *               ],
+         *               [
+         *                 "Content-Length",
+         *                 "16"
+         *               ],
+         *               [
+         *                 "Date",
+         *                 "Tue, 24 Nov 2026 17:40:28 GMT"
+         *               ],
+         *               [
+         *                 "Server",
+         *                 "nginx"
+         *               ]
+         *             ],
+         *             "http_version": "1.1",
+         *             "ip": "203.0.113.7",
+         *             "status": 200,
+         *             "truncated": false
+         *           },
+         *           "seq": 1,
+         *           "skip_reason": null,
+         *           "started_at": "2026-11-24T17:40:28.660711Z",
+         *           "status": "passed",
+         *           "timings_ms": {
+         *             "connect": 7.402,
+         *             "dns": null,
+         *             "first_byte": 254.543,
+         *             "tls": null,
+         *             "total": 254.744
+         *           },
+         *           "tries": 1,
+         *           "type": "request"
+         *         }
+         *       ],
+         *       "steps_error": 0,
+         *       "steps_failed": 0,
+         *       "steps_passed": 1,
+         *       "steps_skipped": 0,
+         *       "steps_total": 1,
+         *       "teardown_status": null,
+         *       "tries": 1,
+         *       "variables": [
+         *         {
+         *           "name": "base_urls",
+         *           "source": "environment",
+         *           "step": null,
+         *           "value": {
+         *             "default": "https://qa.example.test"
+         *           }
+         *         },
+         *         {
+         *           "name": "base_url",
+         *           "source": "environment",
+         *           "step": null,
+         *           "value": "https://qa.example.test"
+         *         }
+         *       ]
+         *     }
          */
         CaseReport: {
             baseline: components["schemas"]["Baseline"] | null;
@@ -2422,6 +2621,9 @@ export interface components {
         /**
          * ChannelsRotated
          * @description How many channels were under an older key.
+         * @example {
+         *       "rotated": 2
+         *     }
          */
         ChannelsRotated: {
             /** Rotated */
@@ -2891,6 +3093,10 @@ export interface components {
         /**
          * FireAccepted
          * @description The run that a firing by hand makes.
+         * @example {
+         *       "run_id": "01a20ea5-1bb0-7234-9463-4065f89b961c",
+         *       "url": "/runs/01a20ea5-1bb0-7234-9463-4065f89b961c"
+         *     }
          */
         FireAccepted: {
             /**
@@ -2974,6 +3180,28 @@ export interface components {
         /**
          * JudgeAgain
          * @description A step's captures and assertions, and the kept answer that they are held against.
+         * @example {
+         *       "case_id": 1,
+         *       "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35",
+         *       "step": {
+         *         "asserts": [
+         *           {
+         *             "predicate": "==",
+         *             "query": {
+         *               "type": "status"
+         *             },
+         *             "value": 200
+         *           }
+         *         ],
+         *         "name": "log in",
+         *         "request": {
+         *           "method": "POST",
+         *           "url": "{{base_url}}/login"
+         *         },
+         *         "type": "request"
+         *       },
+         *       "step_path": "1"
+         *     }
          */
         JudgeAgain: {
             /** Case Id */
@@ -2995,6 +3223,26 @@ export interface components {
         /**
          * JudgedAgain
          * @description How the kept answer is judged; `truncated`: its body was cut when it was stored.
+         * @example {
+         *       "asserts": [
+         *         {
+         *           "actual": 200,
+         *           "expected": 200,
+         *           "message": null,
+         *           "not": false,
+         *           "passed": true,
+         *           "predicate": "==",
+         *           "query": {
+         *             "type": "status"
+         *           }
+         *         }
+         *       ],
+         *       "captures": [],
+         *       "error": null,
+         *       "failure_class": null,
+         *       "status": "passed",
+         *       "truncated": false
+         *     }
          */
         JudgedAgain: {
             /** Asserts */
@@ -3047,6 +3295,21 @@ export interface components {
         /**
          * LastResults
          * @description Last results, those of each case with the newest first.
+         * @example {
+         *       "data": [
+         *         {
+         *           "case_id": 1,
+         *           "duration_ms": 255,
+         *           "environment_id": 1,
+         *           "failure_class": null,
+         *           "finished_at": "2026-11-24T17:40:29.090502Z",
+         *           "pass_rate": 100,
+         *           "row": null,
+         *           "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35",
+         *           "status": "passed"
+         *         }
+         *       ]
+         *     }
          */
         LastResults: {
             /** Data */
@@ -3070,6 +3333,70 @@ export interface components {
         /**
          * ListedTask
          * @description A task in the caller's list, with what its ids stand for, in the order of the ids.
+         * @example {
+         *       "case_ids": [
+         *         1
+         *       ],
+         *       "cases": [
+         *         {
+         *           "deleted": false,
+         *           "id": 1,
+         *           "module": {
+         *             "id": 1,
+         *             "name": "用户"
+         *           },
+         *           "name": "登录",
+         *           "project": {
+         *             "id": 1,
+         *             "name": "项目A"
+         *           }
+         *         }
+         *       ],
+         *       "created": "2026-11-25T01:40:25",
+         *       "created_utc": "2026-11-24T17:40:25Z",
+         *       "creater": 2,
+         *       "cron": null,
+         *       "environments": {
+         *         "1": 1
+         *       },
+         *       "execution_count": 0,
+         *       "execution_mode": "serial",
+         *       "failed_stop": true,
+         *       "id": 2,
+         *       "last_run_id": null,
+         *       "last_status": null,
+         *       "max_parallel": 20,
+         *       "max_retries": 0,
+         *       "misfire_grace_seconds": null,
+         *       "notify": "always",
+         *       "only_failed_log": false,
+         *       "overlap": "skip",
+         *       "owner_ids": [
+         *         2
+         *       ],
+         *       "owners": [
+         *         {
+         *           "deleted": false,
+         *           "id": 2,
+         *           "real_name": "王小明",
+         *           "username": "wang"
+         *         }
+         *       ],
+         *       "parallel": 0,
+         *       "paused": false,
+         *       "retry_delay_seconds": 60,
+         *       "scheduled_time": "2026-11-25T02:40:25",
+         *       "scheduled_time_utc": "2026-11-24T18:40:25Z",
+         *       "status": "pending",
+         *       "targets": [],
+         *       "task_name": "登录 2026-11-25T02:40:25",
+         *       "timezone": null,
+         *       "until": null,
+         *       "until_utc": null,
+         *       "updated": "2026-11-25T01:40:25",
+         *       "updated_utc": "2026-11-24T17:40:25Z",
+         *       "updater": 2
+         *     }
          */
         ListedTask: {
             /** Case Ids */
@@ -3158,6 +3485,22 @@ export interface components {
             updated_utc: string;
             /** Updater */
             updater: number;
+        };
+        /**
+         * ListedTaskPage
+         * @description A page of the caller's list.
+         */
+        ListedTaskPage: {
+            /** Data */
+            data: components["schemas"]["ListedTask"][];
+            /** Msg */
+            msg: string;
+            /** Page */
+            page: number;
+            /** Page Size */
+            page_size: number;
+            /** Total */
+            total: number;
         };
         /**
          * LoggedIn
@@ -3434,6 +3777,17 @@ export interface components {
         /**
          * NextTimes
          * @description The next times of a task or of a cron expression.
+         * @example {
+         *       "times": [
+         *         {
+         *           "at": "2026-11-24T18:40:25Z",
+         *           "dst": null,
+         *           "local": "2026-11-25T02:40:25+08:00",
+         *           "meant": null
+         *         }
+         *       ],
+         *       "timezone": "Asia/Shanghai"
+         *     }
          */
         NextTimes: {
             /** Times */
@@ -3466,6 +3820,31 @@ export interface components {
         /**
          * OccurrenceRead
          * @description A due time with its outcome and the reason.
+         * @example {
+         *       "due_at": "2026-11-24T17:40:25.973102Z",
+         *       "firings": [
+         *         {
+         *           "attempt": 1,
+         *           "ended_at": "2026-11-24T17:40:29.350944Z",
+         *           "fire_at": null,
+         *           "fired_at": "2026-11-24T17:40:25.973102Z",
+         *           "lag_ms": 0,
+         *           "max_attempts": 1,
+         *           "pass_rate": 100,
+         *           "reason": null,
+         *           "requested_by": 2,
+         *           "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35",
+         *           "started_at": "2026-11-24T17:40:28.313442Z",
+         *           "state": "passed",
+         *           "trigger": "manual"
+         *         }
+         *       ],
+         *       "lag_ms": 0,
+         *       "manual": true,
+         *       "missed": null,
+         *       "outcome": "passed",
+         *       "reason": null
+         *     }
          */
         OccurrenceRead: {
             /**
@@ -3546,17 +3925,6 @@ export interface components {
             /** Total */
             total: number;
         };
-        /** Page[ListedTask] */
-        Page_ListedTask_: {
-            /** Data */
-            data: components["schemas"]["ListedTask"][];
-            /** Page */
-            page: number;
-            /** Page Size */
-            page_size: number;
-            /** Total */
-            total: number;
-        };
         /** Page[ModuleRead] */
         Page_ModuleRead_: {
             /** Data */
@@ -3615,6 +3983,14 @@ export interface components {
         /**
          * Pass
          * @description What one pass of the scheduler did.
+         * @example {
+         *       "fired": 2,
+         *       "lag_ms": 4,
+         *       "missed": 0,
+         *       "retried": 0,
+         *       "skipped": 0,
+         *       "waiting": 0
+         *     }
          */
         Pass: {
             /** Fired */
@@ -3784,6 +4160,11 @@ export interface components {
         /**
          * PreviewRequest
          * @description A cron expression to try.
+         * @example {
+         *       "count": 5,
+         *       "cron": "0 9 * * 1-5",
+         *       "timezone": "Asia/Shanghai"
+         *     }
          */
         PreviewRequest: {
             /**
@@ -4180,6 +4561,11 @@ export interface components {
         /**
          * RunCreated
          * @description A run that was queued.
+         * @example {
+         *       "run_id": "01a20ea5-1ac2-7124-8c53-7d3a2641c3bf",
+         *       "status": "queued",
+         *       "url": "/runs/01a20ea5-1ac2-7124-8c53-7d3a2641c3bf"
+         *     }
          */
         RunCreated: {
             /**
@@ -4281,6 +4667,59 @@ export interface components {
         /**
          * RunPage
          * @description Runs, newest first; `next_cursor` is null at the end.
+         * @example {
+         *       "data": [
+         *         {
+         *           "attempt": 1,
+         *           "cases_cancelled": 0,
+         *           "cases_done": 1,
+         *           "cases_error": 0,
+         *           "cases_failed": 0,
+         *           "cases_passed": 1,
+         *           "cases_skipped": 0,
+         *           "cases_total": 1,
+         *           "created_at": "2026-11-24T17:40:27.625839Z",
+         *           "due_at": "2026-11-24T17:40:25.973102Z",
+         *           "duration_ms": 777,
+         *           "environments": {
+         *             "1": {
+         *               "id": 1,
+         *               "name": "qa",
+         *               "revision": 1
+         *             }
+         *           },
+         *           "failed_stop": true,
+         *           "final": true,
+         *           "finished_at": "2026-11-24T17:40:29.090502Z",
+         *           "fired_at": "2026-11-24T17:40:25.973102Z",
+         *           "flaky": 0,
+         *           "max_attempts": 1,
+         *           "max_parallel": 20,
+         *           "new": 0,
+         *           "only_failed_log": false,
+         *           "owner_ids": [
+         *             2
+         *           ],
+         *           "parallel": 0,
+         *           "pass_rate": 100,
+         *           "project_ids": [
+         *             1
+         *           ],
+         *           "reason": null,
+         *           "recovered": 0,
+         *           "requested_by": 2,
+         *           "rerun_of": null,
+         *           "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35",
+         *           "started_at": "2026-11-24T17:40:28.313442Z",
+         *           "status": "passed",
+         *           "step_pass_rate": 100,
+         *           "task_id": 1,
+         *           "task_name": "登录 2026-11-25T02:40:25",
+         *           "trigger": "manual"
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
          */
         RunPage: {
             /** Data */
@@ -4291,6 +4730,84 @@ export interface components {
         /**
          * RunRead
          * @description The report of a run.
+         * @example {
+         *       "attempt": 1,
+         *       "cases": [
+         *         {
+         *           "baseline": null,
+         *           "case_id": 1,
+         *           "duration_ms": 255,
+         *           "environment_id": 1,
+         *           "failure_class": null,
+         *           "finished_at": "2026-11-24T17:40:29.090502Z",
+         *           "first_failure": null,
+         *           "flaky": false,
+         *           "lock_wait_ms": 0,
+         *           "name": "登录",
+         *           "pass_rate": 100,
+         *           "position": 0,
+         *           "project": {
+         *             "id": 1,
+         *             "name": "项目A"
+         *           },
+         *           "reason": null,
+         *           "revision": 1,
+         *           "row": null,
+         *           "started_at": "2026-11-24T17:40:28.179703Z",
+         *           "starts": 1,
+         *           "status": "passed",
+         *           "steps_error": 0,
+         *           "steps_failed": 0,
+         *           "steps_passed": 1,
+         *           "steps_skipped": 0,
+         *           "steps_total": 1,
+         *           "teardown_status": null,
+         *           "tries": 1
+         *         }
+         *       ],
+         *       "cases_cancelled": 0,
+         *       "cases_done": 1,
+         *       "cases_error": 0,
+         *       "cases_failed": 0,
+         *       "cases_passed": 1,
+         *       "cases_skipped": 0,
+         *       "cases_total": 1,
+         *       "created_at": "2026-11-24T17:40:27.625839Z",
+         *       "due_at": "2026-11-24T17:40:25.973102Z",
+         *       "duration_ms": 777,
+         *       "environments": {
+         *         "1": {
+         *           "id": 1,
+         *           "name": "qa",
+         *           "revision": 1
+         *         }
+         *       },
+         *       "failed_stop": true,
+         *       "final": true,
+         *       "finished_at": "2026-11-24T17:40:29.090502Z",
+         *       "fired_at": "2026-11-24T17:40:25.973102Z",
+         *       "max_attempts": 1,
+         *       "max_parallel": 20,
+         *       "only_failed_log": false,
+         *       "owner_ids": [
+         *         2
+         *       ],
+         *       "parallel": 0,
+         *       "pass_rate": 100,
+         *       "project_ids": [
+         *         1
+         *       ],
+         *       "reason": null,
+         *       "requested_by": 2,
+         *       "rerun_of": null,
+         *       "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35",
+         *       "started_at": "2026-11-24T17:40:28.313442Z",
+         *       "status": "passed",
+         *       "step_pass_rate": 100,
+         *       "task_id": 1,
+         *       "task_name": "登录 2026-11-25T02:40:25",
+         *       "trigger": "manual"
+         *     }
          */
         RunRead: {
             /** Attempt */
@@ -4449,6 +4966,16 @@ export interface components {
         /**
          * SchedulerStatus
          * @description How the scheduler is doing.
+         * @example {
+         *       "lag_ms": null,
+         *       "last_fired_at": null,
+         *       "last_pass_at": "2026-11-24T17:40:29.814034Z",
+         *       "next_due_at": "2026-11-24T18:40:25Z",
+         *       "now": "2026-11-24T17:40:30.535844Z",
+         *       "oldest_due_at": null,
+         *       "open_firings": 0,
+         *       "overdue": 0
+         *     }
          */
         SchedulerStatus: {
             /** Lag Ms */
@@ -4695,6 +5222,51 @@ export interface components {
         /**
          * TaskSaved
          * @description The answer to a save or a cancellation.
+         * @example {
+         *       "msg": "定时任务创建成功",
+         *       "task": {
+         *         "case_ids": [
+         *           1
+         *         ],
+         *         "created": "2026-11-25T01:40:31",
+         *         "created_utc": "2026-11-24T17:40:31Z",
+         *         "creater": 4,
+         *         "cron": null,
+         *         "environments": {
+         *           "1": 1
+         *         },
+         *         "execution_count": 0,
+         *         "execution_mode": "serial",
+         *         "failed_stop": true,
+         *         "id": 3,
+         *         "last_run_id": null,
+         *         "last_status": null,
+         *         "max_parallel": 20,
+         *         "max_retries": 0,
+         *         "misfire_grace_seconds": null,
+         *         "notify": "always",
+         *         "only_failed_log": false,
+         *         "overlap": "skip",
+         *         "owner_ids": [
+         *           2
+         *         ],
+         *         "parallel": 0,
+         *         "paused": false,
+         *         "retry_delay_seconds": 60,
+         *         "scheduled_time": "2026-11-25T02:40:31",
+         *         "scheduled_time_utc": "2026-11-24T18:40:31Z",
+         *         "status": "pending",
+         *         "targets": [],
+         *         "task_name": "登录 2026-11-25T02:40:31",
+         *         "timezone": null,
+         *         "until": null,
+         *         "until_utc": null,
+         *         "updated": "2026-11-25T01:40:31",
+         *         "updated_utc": "2026-11-24T17:40:31Z",
+         *         "updater": 4
+         *       },
+         *       "task_id": 3
+         *     }
          */
         TaskSaved: {
             /** Msg */
@@ -4706,6 +5278,53 @@ export interface components {
         /**
          * TaskState
          * @description A task with its state now; times in UTC.
+         * @example {
+         *       "case_ids": [
+         *         1
+         *       ],
+         *       "created_at": "2026-11-24T17:40:25.211556Z",
+         *       "created_by": {
+         *         "id": 2,
+         *         "username": "wang"
+         *       },
+         *       "cron": null,
+         *       "environments": {
+         *         "1": 1
+         *       },
+         *       "execution_count": 1,
+         *       "failed_stop": true,
+         *       "id": 1,
+         *       "lag_ms": null,
+         *       "last_run": {
+         *         "pass_rate": 100,
+         *         "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35",
+         *         "status": "passed"
+         *       },
+         *       "max_parallel": 20,
+         *       "max_retries": 0,
+         *       "misfire_grace_seconds": null,
+         *       "next_due_at": "2026-11-24T18:40:25Z",
+         *       "notify": "always",
+         *       "only_failed_log": false,
+         *       "overlap": "skip",
+         *       "owner_ids": [
+         *         2
+         *       ],
+         *       "parallel": 0,
+         *       "paused": false,
+         *       "retry_delay_seconds": 60,
+         *       "scheduled_at": "2026-11-24T18:40:25Z",
+         *       "status": "pending",
+         *       "targets": [],
+         *       "task_name": "登录 2026-11-25T02:40:25",
+         *       "timezone": null,
+         *       "until": null,
+         *       "updated_at": "2026-11-24T17:40:25.211556Z",
+         *       "updated_by": {
+         *         "id": 2,
+         *         "username": "wang"
+         *       }
+         *     }
          */
         TaskState: {
             /** Case Ids */
@@ -4952,6 +5571,22 @@ export interface components {
         /**
          * Trends
          * @description Days with at least one result, oldest first.
+         * @example {
+         *       "data": [
+         *         {
+         *           "day": "2026-11-25",
+         *           "duration_ms_p50": 255,
+         *           "duration_ms_p95": 255,
+         *           "error": 0,
+         *           "failed": 0,
+         *           "flaky": 0,
+         *           "flaky_rate": 0,
+         *           "pass_rate": 100,
+         *           "passed": 1,
+         *           "total": 1
+         *         }
+         *       ]
+         *     }
          */
         Trends: {
             /** Data */
@@ -4996,6 +5631,19 @@ export interface components {
         /**
          * UpcomingTimes
          * @description What is due within a span, soonest first.
+         * @example {
+         *       "data": [
+         *         {
+         *           "at": "2026-11-24T18:40:25Z",
+         *           "cron": null,
+         *           "status": "pending",
+         *           "task_id": 1,
+         *           "task_name": "登录 2026-11-25T02:40:25"
+         *         }
+         *       ],
+         *       "truncated": false,
+         *       "until": "2026-11-25T17:40:30.506625Z"
+         *     }
          */
         UpcomingTimes: {
             /** Data */
@@ -5355,6 +6003,17 @@ export interface components {
         /**
          * WorkersRead
          * @description Who works, and what waits.
+         * @example {
+         *       "oldest_queued_at": "2026-11-24T17:40:29Z",
+         *       "queued": 3,
+         *       "workers": [
+         *         {
+         *           "case_runs": 12,
+         *           "lease_until": "2026-11-24T17:41:29Z",
+         *           "worker_id": "executor-1"
+         *         }
+         *       ]
+         *     }
          */
         WorkersRead: {
             /** Oldest Queued At */
@@ -5419,7 +6078,61 @@ export interface components {
             username: string;
         };
     };
-    responses: never;
+    responses: {
+        /** @description An error; where fields are at fault, `errors` names each of them */
+        InvalidParameter: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "invalid_parameter",
+                 *       "errors": [
+                 *         {
+                 *           "field": "name",
+                 *           "msg": "超出取值范围",
+                 *           "reason": "out_of_range"
+                 *         }
+                 *       ],
+                 *       "msg": "参数错误"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description No token, or one that is unknown, expired or replaced */
+        NotAuthenticated: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "not_authenticated",
+                 *       "msg": "身份认证失败，请重新登录",
+                 *       "reason": "missing"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The caller may not do this, or must change the password first */
+        PermissionDenied: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "permission_denied",
+                 *       "msg": "没有操作权限"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -5457,15 +6170,9 @@ export interface operations {
                     "application/json": components["schemas"]["TaskSaved"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     schedule_api_cases_api_data_schedule_api_cases_post: {
@@ -5572,15 +6279,9 @@ export interface operations {
                     "application/json": components["schemas"]["TaskSaved"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     scheduled_tasks_api_data_scheduled_tasks_get: {
@@ -5602,18 +6303,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_ListedTask_"];
+                    "application/json": components["schemas"]["ListedTaskPage"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_cases_catalog_cases_get: {
@@ -5646,15 +6341,9 @@ export interface operations {
                     "application/json": components["schemas"]["Page_CaseItem_"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     read_case_catalog_cases__case_id__get: {
@@ -5677,15 +6366,9 @@ export interface operations {
                     "application/json": components["schemas"]["CaseRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     update_case_catalog_cases__case_id__put: {
@@ -5712,15 +6395,9 @@ export interface operations {
                     "application/json": components["schemas"]["CaseRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     delete_case_catalog_cases__case_id__delete: {
@@ -5741,15 +6418,9 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     copy_case_catalog_cases__case_id__copy_post: {
@@ -5776,15 +6447,9 @@ export interface operations {
                     "application/json": components["schemas"]["CaseRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     move_case_catalog_cases__case_id__move_post: {
@@ -5811,15 +6476,9 @@ export interface operations {
                     "application/json": components["schemas"]["CaseRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_revisions_catalog_cases__case_id__revisions_get: {
@@ -5845,15 +6504,9 @@ export interface operations {
                     "application/json": components["schemas"]["Page_RevisionItem_"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     read_revision_catalog_cases__case_id__revisions__revision__get: {
@@ -5877,15 +6530,9 @@ export interface operations {
                     "application/json": components["schemas"]["RevisionRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     restore_revision_catalog_cases__case_id__revisions__revision__restore_post: {
@@ -5909,15 +6556,9 @@ export interface operations {
                     "application/json": components["schemas"]["CaseRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     change_cases_catalog_cases_bulk_post: {
@@ -5942,15 +6583,9 @@ export interface operations {
                     "application/json": components["schemas"]["BulkDone"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     validate_case_catalog_cases_validate_post: {
@@ -5975,15 +6610,9 @@ export interface operations {
                     "application/json": components["schemas"]["CaseValidation"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     read_environment_catalog_environments__environment_id__get: {
@@ -6006,15 +6635,9 @@ export interface operations {
                     "application/json": components["schemas"]["EnvironmentRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     update_environment_catalog_environments__environment_id__put: {
@@ -6041,15 +6664,9 @@ export interface operations {
                     "application/json": components["schemas"]["EnvironmentRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     delete_environment_catalog_environments__environment_id__delete: {
@@ -6070,15 +6687,9 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     check_environment_catalog_environments__environment_id__check_post: {
@@ -6101,15 +6712,9 @@ export interface operations {
                     "application/json": components["schemas"]["EnvironmentCheck"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     read_module_catalog_modules__module_id__get: {
@@ -6132,15 +6737,9 @@ export interface operations {
                     "application/json": components["schemas"]["ModuleRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     update_module_catalog_modules__module_id__put: {
@@ -6167,15 +6766,9 @@ export interface operations {
                     "application/json": components["schemas"]["ModuleRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     delete_module_catalog_modules__module_id__delete: {
@@ -6196,15 +6789,9 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     create_case_catalog_modules__module_id__cases_post: {
@@ -6231,15 +6818,9 @@ export interface operations {
                     "application/json": components["schemas"]["CaseRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     move_module_catalog_modules__module_id__move_post: {
@@ -6266,15 +6847,9 @@ export interface operations {
                     "application/json": components["schemas"]["ModuleRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_projects_catalog_projects_get: {
@@ -6300,15 +6875,9 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ProjectRead_"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     create_project_catalog_projects_post: {
@@ -6333,15 +6902,9 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     create_sample_catalog_projects_sample_post: {
@@ -6362,15 +6925,9 @@ export interface operations {
                     "application/json": components["schemas"]["SampleRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     read_project_catalog_projects__project_id__get: {
@@ -6393,15 +6950,9 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     update_project_catalog_projects__project_id__put: {
@@ -6428,15 +6979,9 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     delete_project_catalog_projects__project_id__delete: {
@@ -6457,15 +7002,9 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     convert_catalog_projects__project_id__convert_post: {
@@ -6492,15 +7031,9 @@ export interface operations {
                     "application/json": components["schemas"]["ConvertRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_environments_catalog_projects__project_id__environments_get: {
@@ -6526,15 +7059,9 @@ export interface operations {
                     "application/json": components["schemas"]["Page_EnvironmentRead_"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     create_environment_catalog_projects__project_id__environments_post: {
@@ -6561,15 +7088,9 @@ export interface operations {
                     "application/json": components["schemas"]["EnvironmentRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_modules_catalog_projects__project_id__modules_get: {
@@ -6592,15 +7113,9 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ModuleRead_"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     create_module_catalog_projects__project_id__modules_post: {
@@ -6627,15 +7142,9 @@ export interface operations {
                     "application/json": components["schemas"]["ModuleRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     rotate_secrets_catalog_secrets_rotate_post: {
@@ -6656,15 +7165,9 @@ export interface operations {
                     "application/json": components["schemas"]["SecretsRotated"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_channels_notifications_channels_get: {
@@ -6689,15 +7192,9 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ChannelRead_"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     create_channel_notifications_channels_post: {
@@ -6722,15 +7219,9 @@ export interface operations {
                     "application/json": components["schemas"]["ChannelCreated"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     update_channel_notifications_channels__channel_id__put: {
@@ -6757,15 +7248,9 @@ export interface operations {
                     "application/json": components["schemas"]["ChannelRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     delete_channel_notifications_channels__channel_id__delete: {
@@ -6786,15 +7271,9 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     test_channel_notifications_channels__channel_id__test_post: {
@@ -6817,15 +7296,9 @@ export interface operations {
                     "application/json": components["schemas"]["TrialResult"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     rotate_secrets_notifications_channels_rotate_post: {
@@ -6846,15 +7319,9 @@ export interface operations {
                     "application/json": components["schemas"]["ChannelsRotated"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_deliveries_notifications_deliveries_get: {
@@ -6883,15 +7350,9 @@ export interface operations {
                     "application/json": components["schemas"]["Page_DeliveryRead_"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     get_delivery_notifications_deliveries__delivery_id__get: {
@@ -6914,15 +7375,9 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryDetail"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     retry_delivery_notifications_deliveries__delivery_id__retry_post: {
@@ -6945,15 +7400,9 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     get_preferences_notifications_preferences_get: {
@@ -6974,15 +7423,9 @@ export interface operations {
                     "application/json": components["schemas"]["PreferenceRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     put_preferences_notifications_preferences_put: {
@@ -7007,15 +7450,9 @@ export interface operations {
                     "application/json": components["schemas"]["PreferenceRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     ask_to_unsubscribe_notifications_unsubscribe__token__get: {
@@ -7023,6 +7460,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description As the mail's link has it. */
                 token: string;
             };
             cookie?: never;
@@ -7038,15 +7476,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            default: components["responses"]["InvalidParameter"];
         };
     };
     unsubscribe_notifications_unsubscribe__token__post: {
@@ -7054,6 +7484,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description As the mail's link has it. */
                 token: string;
             };
             cookie?: never;
@@ -7069,15 +7500,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_runs_runs_get: {
@@ -7110,15 +7533,9 @@ export interface operations {
                     "application/json": components["schemas"]["RunPage"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     create_run_runs_post: {
@@ -7146,15 +7563,9 @@ export interface operations {
                     "application/json": components["schemas"]["RunCreated"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     judge_again_runs_judge_post: {
@@ -7179,15 +7590,9 @@ export interface operations {
                     "application/json": components["schemas"]["JudgedAgain"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     last_results_runs_last_get: {
@@ -7210,15 +7615,9 @@ export interface operations {
                     "application/json": components["schemas"]["LastResults"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     trends_runs_trends_get: {
@@ -7244,15 +7643,9 @@ export interface operations {
                     "application/json": components["schemas"]["Trends"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     workers_runs_workers_get: {
@@ -7273,15 +7666,9 @@ export interface operations {
                     "application/json": components["schemas"]["WorkersRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     run_report_runs__run_id__get: {
@@ -7304,15 +7691,9 @@ export interface operations {
                     "application/json": components["schemas"]["RunRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     cancel_run_runs__run_id__cancel_post: {
@@ -7335,15 +7716,9 @@ export interface operations {
                     "application/json": components["schemas"]["RunCreated"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     case_report_runs__run_id__cases__case_id__get: {
@@ -7372,15 +7747,9 @@ export interface operations {
                     "application/json": components["schemas"]["CaseReport"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     case_diff_runs__run_id__cases__case_id__diff_get: {
@@ -7407,15 +7776,9 @@ export interface operations {
                     "application/json": components["schemas"]["CaseDiff"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     step_body_runs__run_id__cases__case_id__steps__path__body_get: {
@@ -7453,15 +7816,9 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     follow_run_runs__run_id__events_get: {
@@ -7484,15 +7841,9 @@ export interface operations {
                     "text/event-stream": unknown;
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     export_run_runs__run_id__export_get: {
@@ -7519,15 +7870,9 @@ export interface operations {
                     "text/html": unknown;
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     rerun_runs__run_id__rerun_post: {
@@ -7553,15 +7898,9 @@ export interface operations {
                     "application/json": components["schemas"]["RunCreated"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     preview_scheduler_preview_post: {
@@ -7586,15 +7925,9 @@ export interface operations {
                     "application/json": components["schemas"]["NextTimes"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     status_scheduler_status_get: {
@@ -7615,15 +7948,9 @@ export interface operations {
                     "application/json": components["schemas"]["SchedulerStatus"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_tasks_scheduler_tasks_get: {
@@ -7661,15 +7988,9 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     get_task_scheduler_tasks__task_id__get: {
@@ -7693,15 +8014,9 @@ export interface operations {
                     "application/json": components["schemas"]["TaskState"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     fire_scheduler_tasks__task_id__fire_post: {
@@ -7725,15 +8040,9 @@ export interface operations {
                     "application/json": components["schemas"]["FireAccepted"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     next_times_scheduler_tasks__task_id__next_get: {
@@ -7758,15 +8067,9 @@ export interface operations {
                     "application/json": components["schemas"]["NextTimes"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     occurrences_scheduler_tasks__task_id__occurrences_get: {
@@ -7793,15 +8096,9 @@ export interface operations {
                     "application/json": components["schemas"]["Page_OccurrenceRead_"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     pause_scheduler_tasks__task_id__pause_post: {
@@ -7825,15 +8122,9 @@ export interface operations {
                     "application/json": components["schemas"]["TaskState"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     resume_scheduler_tasks__task_id__resume_post: {
@@ -7857,15 +8148,9 @@ export interface operations {
                     "application/json": components["schemas"]["TaskState"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     tick_scheduler_tick_post: {
@@ -7886,15 +8171,9 @@ export interface operations {
                     "application/json": components["schemas"]["Pass"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     upcoming_scheduler_upcoming_get: {
@@ -7918,15 +8197,9 @@ export interface operations {
                     "application/json": components["schemas"]["UpcomingTimes"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     assign_projects_user_assign_projects_post: {
@@ -7951,15 +8224,9 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectsAssigned"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_audit_user_audit_get: {
@@ -7989,15 +8256,9 @@ export interface operations {
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     change_password_user_change_password_post: {
@@ -8022,15 +8283,9 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     log_in_user_login_post: {
@@ -8055,15 +8310,7 @@ export interface operations {
                     "application/json": components["schemas"]["LoggedIn"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            default: components["responses"]["InvalidParameter"];
         };
     };
     log_out_user_logout_post: {
@@ -8084,15 +8331,9 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     platform_user_platform_get: {
@@ -8113,15 +8354,9 @@ export interface operations {
                     "application/json": components["schemas"]["Platform"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_members_user_projects__project_id__members_get: {
@@ -8147,15 +8382,9 @@ export interface operations {
                     "application/json": components["schemas"]["MemberPage"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     set_members_user_projects__project_id__members_put: {
@@ -8182,15 +8411,9 @@ export interface operations {
                     "application/json": components["schemas"]["MemberPage"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     change_settings_user_set_user_cfg_post: {
@@ -8215,15 +8438,9 @@ export interface operations {
                     "application/json": components["schemas"]["SettingsRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_tokens_user_tokens_get: {
@@ -8247,15 +8464,9 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPage"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     create_token_user_tokens_post: {
@@ -8280,15 +8491,9 @@ export interface operations {
                     "application/json": components["schemas"]["TokenMade"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     delete_token_user_tokens_delete: {
@@ -8311,15 +8516,9 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     read_settings_user_user_cfg_params_get: {
@@ -8340,15 +8539,9 @@ export interface operations {
                     "application/json": components["schemas"]["SettingsRead"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     list_users_user_user_view_get: {
@@ -8375,15 +8568,9 @@ export interface operations {
                     "application/json": components["schemas"]["UserPage"] | components["schemas"]["UserPageFull"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     create_user_user_user_view_post: {
@@ -8408,15 +8595,9 @@ export interface operations {
                     "application/json": components["schemas"]["UserAnswer"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     delete_user_user_user_view_delete: {
@@ -8439,15 +8620,9 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     update_user_user_user_view_patch: {
@@ -8472,15 +8647,9 @@ export interface operations {
                     "application/json": components["schemas"]["UserAnswer"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
     verify_user_verify_get: {
@@ -8501,15 +8670,9 @@ export interface operations {
                     "application/json": components["schemas"]["Verified"];
                 };
             };
-            /** @description An error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
         };
     };
 }
