@@ -111,11 +111,17 @@ class Worker:
             claimed = await claims.claim(session, self.id, slots)
         if not claimed:
             return POLL_SECONDS
-        async with database.transaction() as session:
-            prepared = await starts.prepare(session, claimed)
-            taken = [_Held(one, self.compiled.get(_key(one))) for one in prepared.ready]
-            wanted = [held.claimed for held in taken if held.compiled is None]
-            documents = await definitions.documents(session, [(one.run_id, one.position) for one in wanted])
+        try:
+            async with database.transaction() as session:
+                prepared = await starts.prepare(session, claimed)
+                taken = [_Held(one, self.compiled.get(_key(one))) for one in prepared.ready]
+                wanted = [held.claimed for held in taken if held.compiled is None]
+                documents = await definitions.documents(session, [(one.run_id, one.position) for one in wanted])
+        except Exception as error:
+            if is_infrastructure(error):
+                async with database.transaction() as session:
+                    await claims.release(session, [claims.Release(c["run_id"], c["lease_token"]) for c in claimed])
+            raise
         for held in taken:
             one = held.claimed
             self.held[one.lease_token] = held

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from kit.settings import settings
 from services.executor import loops
@@ -240,6 +241,22 @@ async def test_a_document_that_is_forgotten_while_others_are_read_is_read_again(
         reports.append(await idle.report(run_id))
 
     assert [report["status"] for report in reports] == ["passed", "passed"]
+    await worker.http.close()
+
+
+async def test_what_could_not_be_prepared_goes_back_to_the_queue_at_once(idle: Executor) -> None:
+    run_id = await idle.due(await idle.case(get("/status/200")))
+    worker = Worker()
+
+    async with database.transaction() as session:
+        await lock_runs(session, [run_id])
+        working = asyncio.create_task(worker.work())
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        await until(lambda: idle.rows(cut))
+        with pytest.raises(DBAPIError):
+            await working
+
+    assert await idle.rows("SELECT status, starts FROM case_run") == [{"status": "queued", "starts": 0}]
     await worker.http.close()
 
 
