@@ -113,6 +113,7 @@ async def test_one_click_mutes_the_task_of_a_mail_for_its_reader(mailing: Notifi
     await mailing.settled()
     message = smtp.mails[0].message
     link = str(message["List-Unsubscribe"]).strip("<>")
+    assert f"List-Unsubscribe: <{link}>".encode() in smtp.mails[0].raw
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert link in smtp.mails[0].html()
     path = httpx.URL(link).path

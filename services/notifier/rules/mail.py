@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
+from email.policy import Policy, default
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -188,11 +189,23 @@ def is_address(text: str) -> bool:
         return False
 
 
+class _OneLine(UnstructuredHeader, BaseHeader):
+    """A header that is never folded: Python would encode an address longer than a line, and no client reads that."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _OneLine)
+_POLICY = default.clone(header_factory=_HEADERS)
+
+
 def compose(
     delivery_id: UUID, rendered: Rendered, letter: Letter, sender: str, recipient: str, host: str
 ) -> EmailMessage:
     """Make the message that is handed to the mail server; its Message-ID is the same at every try."""
-    message = EmailMessage()
+    message = EmailMessage(_POLICY)
     message["Subject"] = rendered.subject
     message["From"] = Address("Rounds", addr_spec=sender)
     message["To"] = recipient
