@@ -17,20 +17,22 @@ from caselang.importers.secrets import Secret, SecretFinder
 from caselang.importers.shell import Command, as_template, commands, variables
 from caselang.template import JsonValue
 
+N_ = str
+"""Marks a text for those who collect what is to be translated."""
 NOTES = {
-    "approximated": "{option}: kept as {as}, which is not quite the same",
-    "converted": "{option}: kept as {as}",
-    "environment": "{option}: belongs to the environment ({as}); set it there",
-    "file": "{option}: the file {as} is not here; put its content in place",
-    "left_out": "{option}: left out, it does not change the request",
-    "unsupported": "{option}: cannot be kept",
-    "unknown": "{option}: there is no such option of cURL; left out",
-    "variable": "{option}: a variable of the shell; give {{{{{as}}}}} a value",
-    "computed": "{option}: only a shell can do this; left out",
-    "not_curl": "{option}: is not cURL; left out",
-    "no_url": "{option}: a command without a URL; left out",
-    "too_many": "{option}: only the first {as} requests are taken",
-    "refused": "{option}: cannot be saved so: {as}",
+    "approximated": N_("{option}: kept as {as}, which is not quite the same"),
+    "converted": N_("{option}: kept as {as}"),
+    "environment": N_("{option}: belongs to the environment ({as}); set it there"),
+    "file": N_("{option}: the file {as} is not here; put its content in place"),
+    "left_out": N_("{option}: left out, it does not change the request"),
+    "unsupported": N_("{option}: cannot be kept"),
+    "unknown": N_("{option}: there is no such option of cURL; left out"),
+    "variable": N_("{option}: a variable of the shell; give {{{{{as}}}}} a value"),
+    "computed": N_("{option}: only a shell can do this; left out"),
+    "not_curl": N_("{option}: is not cURL; left out"),
+    "no_url": N_("{option}: a command without a URL; left out"),
+    "too_many": N_("{option}: only the first {as} requests are taken"),
+    "refused": N_("{option}: cannot be saved so: {as}"),
 }
 """The kinds of notes, with their message."""
 
