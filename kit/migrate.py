@@ -9,6 +9,7 @@ from alembic import command, context
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from asyncpg import exceptions as pg
 from sqlalchemy import Connection, MetaData, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -16,12 +17,26 @@ from sqlalchemy.pool import NullPool
 from kit.db import Database
 from kit.settings import SERVICES, settings
 
+TRIES = 10
+
 
 async def create_roles_and_schemas(admin_url: str) -> None:
     """Make a role and a schema per service in the database of `admin_url`; the role owns its schema and sees no other.
 
-    Passwords are those of the services' own addresses. Safe to repeat.
+    Passwords are those of the services' own addresses. Safe to repeat, and from many processes: roles belong to the
+    server and advisory locks to one database, so what collides with another database's migration is tried again.
     """
+    for tries_left in reversed(range(TRIES)):
+        try:
+            await _create_roles_and_schemas(admin_url)
+        except (pg.UniqueViolationError, pg.DuplicateObjectError, pg.InternalServerError):
+            if not tries_left:
+                raise
+        else:
+            return
+
+
+async def _create_roles_and_schemas(admin_url: str) -> None:
     admin = await asyncpg.connect(admin_url)
     try:
         async with admin.transaction():
