@@ -11,8 +11,7 @@ from pathlib import Path
 import aiohttp
 import httpx
 
-from bench import executor_peers
-from bench.executor_peers import STEPS, rounds_case
+from bench.executor_peers import PEERS, STEPS, rounds_case, steps_per_second
 from bench.report import Report, percentile
 from bench.stack import Stores, log_in, nginx, serving, stores
 from deploy.kafka.broker import free_port
@@ -27,15 +26,6 @@ OTHERS = ["auth", "catalog", "scheduler", "notifier"]
 IN_THE_AIR = 20
 ADMIN_ID = 1
 EGRESS = Egress.of(["127.0.0.0/8"], [], [])
-PEERS: dict[str, tuple[Callable[[str, Path, int], Awaitable[float]], int, float]] = {
-    # name: how it is run, how many cases, at how many times of its speed Rounds has to be
-    "newman": (executor_peers.newman, 200, 20),
-    "Tavern": (executor_peers.tavern, 200, 20),
-    "HttpRunner": (executor_peers.httprunner, 100, 20),
-    "Bruno": (executor_peers.bruno, 100, 20),
-    "Step CI": (executor_peers.step_ci, 500, 5),
-    "Hurl": (executor_peers.hurl, 4000, 1),
-}
 
 
 async def measure(report: Report, folder: Path) -> None:
@@ -62,17 +52,20 @@ async def measure(report: Report, folder: Path) -> None:
             await _latency(report, parts, client, case_ids, target)
             if not report.quick:
                 await _run(parts, client, case_ids, 1_000_000 // (cases * STEPS), only_failed_log=True)
-            report.at_most("executor's peak memory", _peak_mb(executor), "MB", 250, f"through {_steps(report)} steps")
-        for name, (run, count, times) in PEERS.items():
+            report.at_most(
+                "executor's peak memory",
+                _peak_mb(executor),
+                "MB",
+                250,
+                "" if report.quick else "through 1,000,000 steps",
+            )
+        for name, peer in PEERS.items():
             try:
-                speed = report.add(name, await run(target, folder, 10 if report.quick else count), "steps/s")
-                report.at_least(f"a whole Rounds, of {name}", whole / speed, "×", times)
+                count = 10 if report.quick else peer.cases
+                speed = report.add(name, await steps_per_second(name, target, folder, count), "steps/s")
+                report.at_least(f"a whole Rounds, of {name}", whole / speed, "×", peer.times)
             except RuntimeError as error:
                 report.leave_out(name, str(error))
-
-
-def _steps(report: Report) -> str:
-    return "few" if report.quick else "1,000,000"
 
 
 async def _plain(target: str, requests: int) -> float:
@@ -175,7 +168,7 @@ async def _latency(report: Report, parts: Stores, client: httpx.AsyncClient, cas
             SELECT (s.next_at - s.started_at) AS whole, s.request_ms FROM (
                 SELECT started_at, (convert_from(detail, 'UTF8')::json #>> '{timings_ms,total}')::float AS request_ms,
                        lead(started_at) OVER (PARTITION BY run_id, position ORDER BY seq) AS next_at
-                FROM step_result WHERE run_id = (SELECT id FROM run ORDER BY id DESC LIMIT 1)) AS s
+                FROM step_result WHERE run_id = (SELECT max(run_id::text)::uuid FROM run)) AS s
             WHERE s.next_at IS NOT NULL""")
     _, request_ms = await _bare(target, len(case_ids) * STEPS, IN_THE_AIR)
     plain = percentile(request_ms, 50)

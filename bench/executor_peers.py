@@ -1,9 +1,12 @@
-"""The same cases as other tools write them, and how they are run."""
+"""The same cases as other tools write them, and how they are run: five GETs, each with three assertions and a capture
+that the next one uses.
+"""
 
 import json
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,201 +15,184 @@ from bench.stack import output_of
 
 STEPS = 5
 RUN_SECONDS = 600
-FIRST = "1"
-"""The order that the first step asks for; each next one asks for what the step before captured."""
+Files = Iterator[tuple[str, str]]
+NEWMAN_SCRIPT = """
+const body = pm.response.json();
+pm.test('status', () => pm.response.to.have.status(200));
+pm.test('paid', () => pm.expect(body.status).to.eql('paid'));
+pm.test('items', () => pm.expect(body.items.length).to.eql(2));
+pm.variables.set('order', body.next);
+"""
+HURL = """GET {url}
+HTTP 200
+[Captures]
+order: jsonpath "$.next"
+[Asserts]
+jsonpath "$.status" == "paid"
+jsonpath "$.items" count == 2
+
+"""
+BRUNO = """meta {{
+  name: order{number}
+  type: http
+  seq: {number}
+}}
+get {{
+  url: {url}
+  body: none
+  auth: none
+}}
+vars:post-response {{
+  order: res.body.next
+}}
+assert {{
+  res.status: eq 200
+  res.body.status: eq paid
+  res.body.items: length 2
+}}
+"""
 
 
 def rounds_case(name: str) -> dict[str, Any]:
-    """The case as Rounds has it: five GETs, each with three assertions and a capture that the next one uses."""
-
-    def step(number: int) -> dict[str, Any]:
-        order = FIRST if number == 1 else f"{{{{order{number - 1}}}}}"
-        return {
+    """The case as Rounds has it."""
+    steps = [
+        {
             "name": f"order {number}",
             "type": "request",
-            "request": {"method": "GET", "url": f"{{{{base_url}}}}/orders/{order}"},
-            "captures": [{"name": f"order{number}", "query": {"type": "jsonpath", "expr": "$.next"}}],
+            "request": {"method": "GET", "url": url},
+            "captures": [{"name": "order", "query": {"type": "jsonpath", "expr": "$.next"}}],
             "asserts": [
                 {"query": {"type": "status"}, "predicate": "==", "value": 200},
                 {"query": {"type": "jsonpath", "expr": "$.status"}, "predicate": "==", "value": "paid"},
                 {"query": {"type": "jsonpath", "expr": "$.items"}, "predicate": "count", "value": 2},
             ],
         }
-
-    steps = [step(number) for number in range(1, STEPS + 1)]
+        for number, url in _urls("{{base_url}}", "{{order}}")
+    ]
     return {"apiVersion": "rounds/v1", "kind": "Case", "name": name, "steps": steps}
 
 
-async def steps_per_second(run: Callable[[int], Awaitable[None]], cases: int) -> float:
-    """Speed of a tool whose `run(n)` runs n cases; its start, as long as one case takes, is not counted."""
-    began = time.perf_counter()
-    await run(1)
-    start = time.perf_counter() - began
-    began = time.perf_counter()
-    await run(cases)
-    return (cases - 1) * STEPS / max(time.perf_counter() - began - start, 1e-3)
+def _urls(base: str, captured: str) -> Iterator[tuple[int, str]]:
+    return ((number, f"{base}/orders/{'1' if number == 1 else captured}") for number in range(1, STEPS + 1))
 
 
-async def newman(url: str, folder: Path, cases: int) -> float:
-    """Postman's command line. Raises: RuntimeError."""
-    program = await peers.node_with("newman", "newman") / "newman"
-    script = [
-        "const body = pm.response.json();",
-        "pm.test('status', () => pm.response.to.have.status(200));",
-        "pm.test('paid', () => pm.expect(body.status).to.eql('paid'));",
-        "pm.test('items', () => pm.expect(body.items.length).to.eql(2));",
-        "pm.variables.set('order', body.next);",
-    ]
-    item = [
-        {
-            "name": f"order {number}",
-            "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": script}}],
-            "request": {"method": "GET", "url": f"{url}/orders/{FIRST if number == 1 else '{{order}}'}"},
-        }
-        for number in range(1, STEPS + 1)
+def _newman(base: str, _cases: int) -> Files:
+    event = [{"listen": "test", "script": {"type": "text/javascript", "exec": NEWMAN_SCRIPT.splitlines()}}]
+    items = [
+        {"name": f"order {number}", "event": event, "request": {"method": "GET", "url": url}}
+        for number, url in _urls(base, "{{order}}")
     ]
     schema = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
-    collection = folder / "newman.json"
-    collection.write_text(json.dumps({"info": {"name": "orders", "schema": schema}, "item": item}))
-
-    async def run(count: int) -> None:
-        command = [str(program), "run", str(collection), "-n", str(count), "--reporters", "progress"]
-        await output_of(command, folder, RUN_SECONDS)
-
-    return await steps_per_second(run, cases)
+    yield "orders.json", json.dumps({"info": {"name": "orders", "schema": schema}, "item": items})
 
 
-async def tavern(url: str, folder: Path, cases: int) -> float:
-    """Tavern, one pytest process. Raises: RuntimeError."""
-    python = await peers.python_with("tavern", "tavern") / "python"
+def _tavern(base: str, cases: int) -> Files:
+    body = {"status": "paid", "items": [{"sku": "A-1"}, {"sku": "B-2"}]}
+    response = {"status_code": 200, "strict": ["json:off"], "json": body, "save": {"json": {"order": "next"}}}
     stages = [
-        {
-            "name": f"order {number}",
-            "request": {"url": f"{url}/orders/{FIRST if number == 1 else '{order}'}", "method": "GET"},
-            "response": {
-                "status_code": 200,
-                "strict": ["json:off"],
-                "json": {"status": "paid", "items": [{"sku": "A-1"}, {"sku": "B-2"}]},
-                "save": {"json": {"order": "next"}},
-            },
-        }
-        for number in range(1, STEPS + 1)
+        {"name": f"order {number}", "request": {"url": url, "method": "GET"}, "response": response}
+        for number, url in _urls(base, "{order}")
     ]
-
-    async def run(count: int) -> None:
-        own = folder / f"tavern-{count}"
-        own.mkdir()
-        for number in range(count):
-            test = json.dumps({"test_name": f"case {number}", "stages": stages})  # YAML reads JSON
-            (own / f"test_{number}.tavern.yaml").write_text(test)
-        await output_of([str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", str(own)], own, RUN_SECONDS)
-
-    return await steps_per_second(run, cases)
+    for case in range(cases):
+        yield f"test_{case}.tavern.yaml", json.dumps({"test_name": f"case {case}", "stages": stages})  # YAML reads JSON
 
 
-async def httprunner(url: str, folder: Path, cases: int) -> float:
-    """HttpRunner, one process. Raises: RuntimeError."""
-    program = await peers.python_with("httprunner", "httprunner", "setuptools<81") / "hrun"
+def _httprunner(base: str, cases: int) -> Files:
+    checks = [{"eq": ["status_code", 200]}, {"eq": ["body.status", "paid"]}, {"length_equal": ["body.items", 2]}]
     steps = [
         {
             "name": f"order {number}",
-            "request": {"method": "GET", "url": f"/orders/{FIRST if number == 1 else '$order'}"},
+            "request": {"method": "GET", "url": url},
             "extract": {"order": "body.next"},
-            "validate": [
-                {"eq": ["status_code", 200]}, {"eq": ["body.status", "paid"]}, {"length_equal": ["body.items", 2]},
-            ],
+            "validate": checks,
         }
-        for number in range(1, STEPS + 1)
-    ]  # fmt: skip
-
-    async def run(count: int) -> None:
-        own = folder / f"httprunner-{count}"
-        own.mkdir()
-        for number in range(count):
-            case = {"config": {"name": f"case {number}", "base_url": url}, "teststeps": steps}
-            (own / f"case{number}.json").write_text(json.dumps(case))
-        path = f"{program.parent}:/usr/bin:/bin"  # it calls `black`
-        await output_of([str(program), "--continue-on-collection-errors", str(own)], own, RUN_SECONDS, {"PATH": path})
-
-    return await steps_per_second(run, cases)
+        for number, url in _urls("", "$order")
+    ]
+    for case in range(cases):
+        content = {"config": {"name": f"case {case}", "base_url": base}, "teststeps": steps}
+        yield f"case{case}.json", json.dumps(content)
 
 
-async def bruno(url: str, folder: Path, cases: int) -> float:
-    """Bruno's command line in its default sandbox. Raises: RuntimeError."""
-    program = await peers.node_with("bruno", "@usebruno/cli") / "bru"
-    own = folder / "bruno"
-    own.mkdir()
-    (own / "bruno.json").write_text(json.dumps({"version": "1", "name": "orders", "type": "collection"}))
-    for number in range(1, STEPS + 1):
-        order = FIRST if number == 1 else "{{order}}"
-        (own / f"order{number}.bru").write_text(f"""meta {{
-  name: order{number}
-  type: http
-  seq: {number}
-}}
-
-get {{
-  url: {url}/orders/{order}
-  body: none
-  auth: none
-}}
-
-vars:post-response {{
-  order: res.body.next
-}}
-
-assert {{
-  res.status: eq 200
-  res.body.status: eq paid
-  res.body.items: length 2
-}}
-""")
-
-    async def run(count: int) -> None:
-        await output_of([str(program), "run", "--iteration-count", str(count)], own, RUN_SECONDS)
-
-    return await steps_per_second(run, cases)
+def _bruno(base: str, _cases: int) -> Files:
+    yield "bruno.json", json.dumps({"version": "1", "name": "orders", "type": "collection"})
+    for number, url in _urls(base, "{{order}}"):
+        yield f"order{number}.bru", BRUNO.format(number=number, url=url)
 
 
-async def step_ci(url: str, folder: Path, cases: int) -> float:
-    """Step CI. Raises: RuntimeError."""
-    program = await peers.node_with("stepci", "stepci") / "stepci"
+def _step_ci(base: str, cases: int) -> Files:
+    check = {"status": 200, "jsonpath": {"$.status": "paid", "$.items.length": 2}}
     steps = [
         {
             "name": f"order {number}",
-            "http": {
-                "url": f"{url}/orders/{FIRST if number == 1 else '${{captures.order}}'}",
-                "method": "GET",
-                "captures": {"order": {"jsonpath": "$.next"}},
-                "check": {"status": 200, "jsonpath": {"$.status": "paid", "$.items.length": 2}},
-            },
+            "http": {"url": url, "method": "GET", "captures": {"order": {"jsonpath": "$.next"}}, "check": check},
         }
-        for number in range(1, STEPS + 1)
+        for number, url in _urls(base, "${{captures.order}}")
     ]
-
-    async def run(count: int) -> None:
-        tests = {f"case{number}": {"steps": steps} for number in range(count)}
-        workflow = folder / f"stepci-{count}.json"
-        workflow.write_text(json.dumps({"version": "1.1", "name": "orders", "tests": tests}))
-        await output_of([str(program), "run", str(workflow)], folder, RUN_SECONDS, {"STEPCI_DISABLE_ANALYTICS": "1"})
-
-    return await steps_per_second(run, cases)
+    tests = {f"case{case}": {"steps": steps} for case in range(cases)}
+    yield "orders.json", json.dumps({"version": "1.1", "name": "orders", "tests": tests})
 
 
-async def hurl(url: str, folder: Path, cases: int) -> float:
-    """Hurl, one process. Raises: RuntimeError."""
-    program = shutil.which("hurl")
+def _hurl(base: str, _cases: int) -> Files:
+    yield "case.hurl", "".join(HURL.format(url=url) for _, url in _urls(base, "{{order}}"))
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another tool."""
+
+    packages: tuple[str, ...]
+    program: str
+    """Its name; a Python package's is run by pip's environment, else by npm's."""
+    files: Callable[[str, int], Files]
+    arguments: Callable[[int], list[str]]
+    cases: int
+    """How many are run; the slow ones run fewer."""
+    times: float
+    """At how many times of its speed Rounds has to be."""
+    python: bool = False
+
+
+PEERS = {
+    "newman": Peer(
+        ("newman",), "newman", _newman, lambda n: ["run", "orders.json", "-n", str(n), "-r", "progress"], 200, 20
+    ),
+    "Tavern": Peer(
+        ("tavern", "pytest<9"), "pytest", _tavern, lambda _: ["-q", "-p", "no:cacheprovider", "."], 200, 20, python=True
+    ),
+    "HttpRunner": Peer(
+        ("httprunner", "setuptools<81", "black"), "hrun", _httprunner, lambda _: ["."], 100, 20, python=True
+    ),
+    "Bruno": Peer(("@usebruno/cli",), "bru", _bruno, lambda n: ["run", "--iteration-count", str(n)], 100, 20),
+    "Step CI": Peer(("stepci",), "stepci", _step_ci, lambda _: ["run", "orders.json"], 500, 5),
+    "Hurl": Peer(
+        ("@orangeopensource/hurl",), "hurl", _hurl,
+        lambda n: ["--test", "--jobs", "1", "--repeat", str(n), "case.hurl"], 4000, 1,
+    ),
+}  # fmt: skip
+
+
+async def steps_per_second(name: str, target: str, folder: Path, cases: int) -> float:
+    """Speed of a tool; its start, as long as one case takes, is not counted.
+
+    Raises: RuntimeError when it cannot be had, or finds a fault in the cases.
+    """
+    peer = PEERS[name]
+    install = peers.python_with if peer.python else peers.node_with
+    path = await install(peer.program, *peer.packages)
+    program = shutil.which(peer.program, path=str(path)) or shutil.which(peer.program)
     if program is None:
-        await peers.node_with("hurl", "@orangeopensource/hurl")
-        program = str(peers.FOLDER / "hurl" / "node_modules" / ".bin" / "hurl")
-    asserts = 'HTTP 200\n[Captures]\norder: jsonpath "$.next"\n[Asserts]\njsonpath "$.status" == "paid"\n'
-    asserts += 'jsonpath "$.items" count == 2\n'
-    orders = [FIRST, *["{{order}}"] * (STEPS - 1)]
-    (folder / "case.hurl").write_text("\n".join(f"GET {url}/orders/{order}\n{asserts}" for order in orders))
+        raise RuntimeError(f"its package has no program for this machine: {' '.join(peer.packages)}")
 
-    async def run(count: int) -> None:
-        # the same file again and again, one after the other in one process
-        command = [program or "hurl", "--test", "--jobs", "1", "--repeat", str(count), str(folder / "case.hurl")]
-        await output_of(command, folder, RUN_SECONDS)
+    env = {"PATH": f"{path}:/usr/bin:/bin", "STEPCI_DISABLE_ANALYTICS": "1"}
 
-    return await steps_per_second(run, cases)
+    async def seconds(count: int) -> float:
+        own = folder / f"{peer.program}-{count}"
+        own.mkdir()
+        for file, content in peer.files(target, count):
+            (own / file).write_text(content)
+        began = time.perf_counter()
+        await output_of([program, *peer.arguments(count)], own, RUN_SECONDS, env)
+        return time.perf_counter() - began
+
+    start = await seconds(1)
+    return (cases - 1) * STEPS / max(await seconds(cases) - start, 1e-3)

@@ -1,6 +1,5 @@
 """Other tools on the same job, installed by the benchmark itself into `.cache/bench`."""
 
-import sys
 import venv
 from pathlib import Path
 
@@ -24,20 +23,15 @@ async def python_with(name: str, *requirements: str) -> Path:
     return folder / "bin"
 
 
-async def node_with(name: str, package: str) -> Path:
-    """A folder of programs with this npm package in it.
+async def node_with(name: str, *packages: str) -> Path:
+    """A folder of programs with these npm packages in it.
 
     Raises: RuntimeError when it cannot be had.
     """
     folder = FOLDER / name
     if not (folder / ".done").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), package]
+        command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), *packages]
         await output_of(command, folder, INSTALL_SECONDS)
         (folder / ".done").touch()
     return folder / "node_modules" / ".bin"
-
-
-def script(name: str) -> Path:
-    """A program of the folder `bench/scheduler_peers`, run by the peer's own Python."""
-    return Path(sys.modules["bench"].__path__[0]) / "scheduler_peers" / f"on_{name}.py"

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,8 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from contracts.cloudevents import Envelope
 from contracts.topics import TOPICS, Topic
@@ -35,6 +37,7 @@ _UNPUBLISHED = """
 """
 
 
+_partitioner = DefaultPartitioner()
 _connection = {"state": "connecting"}
 
 
@@ -102,28 +105,54 @@ async def _publish_batch(connection: "asyncpg.Connection[Any]", schema: str, pro
     Raises: KafkaError when one was not acknowledged; the producer must then start anew from the first unmarked row.
     """
     rows = await connection.fetch(_UNPUBLISHED, BATCH)
-    sent: list[tuple[int, asyncio.Future[Any]]] = []
+    sent: list[tuple[list[int], asyncio.Future[Any]]] = []
     failure: BaseException | None = None
     try:
-        for row in rows:
-            envelope = envelope_of(row, schema)
-            headers = [(name, value.encode()) for name, value in envelope.headers().items()]
-            future = await producer.send(topic_name(row["topic"]), envelope.value, row["key"].encode(), headers=headers)
-            sent.append((row["id"], future))
+        async for topic, partition, batch, row_ids in _batches(rows, schema, producer):
+            sent.append((row_ids, await producer.send_batch(batch, topic, partition=partition)))
     except KafkaError as error:
         failure = error
     results = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
-    acknowledged = []
-    for (row_id, _), result in zip(sent, results, strict=True):
+    acknowledged: list[int] = []
+    for (row_ids, _), result in zip(sent, results, strict=True):
         if isinstance(result, BaseException):
             failure = failure or result
         else:
-            acknowledged.append(row_id)
+            acknowledged += row_ids
     if acknowledged:
         await connection.execute("UPDATE outbox SET published_at = clock_now() WHERE id = ANY($1)", acknowledged)
     if failure is not None:
         raise failure
     return len(rows)
+
+
+async def _batches(
+    rows: Sequence[Any], schema: str, producer: AIOKafkaProducer
+) -> AsyncIterator[tuple[str, int, BatchBuilder, list[int]]]:
+    """The rows as batches of one partition each, with their ids: a message on its own costs twice the time."""
+    partitions: dict[str, list[int]] = {}
+    open_batches: dict[tuple[str, int], tuple[BatchBuilder, list[int]]] = {}
+    for row in rows:
+        envelope, topic = envelope_of(row, schema), topic_name(row["topic"])
+        if topic not in partitions:
+            partitions[topic] = sorted(await producer.partitions_for(topic))
+        place = topic, _partitioner(envelope.key.encode(), partitions[topic], partitions[topic])
+        message = {
+            "timestamp": None,
+            "key": envelope.key.encode(),
+            "value": envelope.value,
+            "headers": [(name, value.encode()) for name, value in envelope.headers().items()],
+        }
+        if place not in open_batches:
+            open_batches[place] = producer.create_batch(), []
+        batch, row_ids = open_batches[place]
+        if batch.append(**message) is None:
+            yield *place, batch, row_ids
+            batch, row_ids = open_batches[place] = producer.create_batch(), []
+            batch.append(**message)
+        row_ids.append(row["id"])
+    for place, (batch, row_ids) in open_batches.items():
+        yield *place, batch, row_ids
 
 
 def envelope_of(row: Any, schema: str) -> Envelope:  # noqa: ANN401 (a database row of either driver)
