@@ -27,6 +27,10 @@ NAMING = {
 POOL_SIZE = 5
 
 
+def _kafka(_topic: str) -> tuple[str, ...]:
+    return ("*",)
+
+
 class TextSession(AsyncSession):
     """SQLModel's session, whose `execute` is SQLAlchemy's own: here SQL text is no mistake to be warned of."""
 
@@ -43,7 +47,7 @@ class Database:
         """Table models hang on it: `class Base(SQLModel, registry=database.registry)`."""
         platform_tables(self.registry.metadata)
         self.wakeups = Wakeups(name, self.connect)
-        self.subscribers: Callable[[str], tuple[str, ...]] = lambda _topic: ("*",)
+        self.subscribers: Callable[[str], tuple[str, ...]] = _kafka
         """Who gets a topic's events: `*` is Kafka, else the services in this process."""
         self._engine: AsyncEngine | None = None
 
@@ -73,7 +77,8 @@ class Database:
         )
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back, and forget who in this process listened."""
+        self.subscribers = _kafka
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = None
