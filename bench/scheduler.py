@@ -18,6 +18,8 @@ from services.scheduler import loops, queries
 from services.scheduler.db import database
 from tests.support.wait import until
 
+ALONE = {"ROUNDS_SCHEDULER_SILENT_SECONDS": "100000"}
+"""There is no executor here that could answer for the runs, so none is asked about them."""
 PEERS = {
     # name: packages, at how many times of its speed Rounds has to be, the schema that it makes itself
     "pgqueuer": (["pgqueuer[asyncpg]"], 2),
@@ -130,7 +132,7 @@ async def _schedulers(parts: Stores, count: int) -> AsyncIterator[None]:
     """So many processes of the scheduler, each warm."""
     async with AsyncExitStack() as stack:
         for number in range(count):
-            await stack.enter_async_context(serving(parts, f"scheduler-{count}-{number}", ["scheduler"]))
+            await stack.enter_async_context(serving(parts, f"scheduler-{count}-{number}", ["scheduler"], ALONE))
         await _burst(parts, 500 * count)
         yield
 
@@ -197,7 +199,7 @@ async def _idle_queries(parts: Stores, seconds: float = 20) -> float:
     log = parts.postgres.process.log_path
     async with parts.connection("scheduler") as connection:
         await connection.execute("ALTER ROLE scheduler SET log_statement = 'all'")
-        async with serving(parts, "idle", ["scheduler"]):
+        async with serving(parts, "idle", ["scheduler"], ALONE):
             await asyncio.sleep(5)
             before = log.stat().st_size
             await asyncio.sleep(seconds)

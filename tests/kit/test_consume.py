@@ -62,6 +62,7 @@ async def test_a_refusal_is_a_dead_letter_at_once_and_the_next_event_is_handled(
             return await toys.executor.seen() == [2] and len(await toys.executor.dead_letters()) == 1
 
         await until(handled, timeout=40)
+        await toys.notifier.saw_all([1, 2], timeout=40)
     assert toys.executor.tries.count(1) == 1
     letter = (await toys.executor.dead_letters())[0]
     assert "NotFound" in letter["reason"]
