@@ -80,7 +80,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("case_ids", [22, 22], "repeated"),
     ("case_ids", list(range(1, 1002)), "out_of_range"),
     ("case_ids", [10**12], "unknown_ids"),
-    ("case_ids", [10**30], "unknown_ids"),
+    ("case_ids", [10**30], "out_of_range"),  # past 64 bits no id can be
     ("owner_ids", [], "out_of_range"),
     ("owner_ids", [2, 2], "repeated"),
     ("parallel", 2, "out_of_range"),
