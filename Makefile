@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help run up console test lint check-deploy check-deploy format contracts migrate bench clean
+.PHONY: help run up console console-dev test lint check-deploy format contracts migrate bench lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ up: $(VENV)/.run .cache/system console ## The real shape: five services, Apache 
 
 console: ## Build the web page, unless it is built from these very sources
 	@PYTHON=$(PYTHON) bash console/build.sh
+
+console-dev: ## The web page with hot reload, in front of the Rounds at ROUNDS_API (http://127.0.0.1:8000)
+	@PYTHON=$(PYTHON) bash console/build.sh --dev
 
 test: $(VENV)/.dev .cache/system ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)

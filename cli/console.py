@@ -21,18 +21,23 @@ NOT_BUILT = "控制台尚未构建，请运行：make console\nThe console is no
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
+@router.api_route("/", methods=["GET", "HEAD"])
 async def root() -> RedirectResponse:
     """The console is what people look for."""
     return RedirectResponse("/console/", 302)
 
 
-@router.get("/console")
-@router.get("/console/{path:path}")
+@router.api_route("/console", methods=["GET", "HEAD"])
+@router.api_route("/console/{path:path}", methods=["GET", "HEAD"])
 def file(path: str = "", accept_encoding: Annotated[str, Header()] = "") -> Response:
-    """A file of the console; any path without one is a page of the application, which `index.html` draws."""
+    """A file of the console; any path without one is a page of the application, which `index.html` draws.
+
+    A missing asset is 404: a page in its place would be taken for a script.
+    """
     wanted = (FILES / path).resolve()
     if not (wanted.is_relative_to(FILES) and wanted.is_file()):
+        if path.startswith("assets/"):
+            return PlainTextResponse("404\n", 404, HEADERS)
         wanted, path = FILES / "index.html", ""
     if not wanted.is_file():
         return PlainTextResponse(NOT_BUILT, 503, HEADERS)

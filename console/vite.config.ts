@@ -3,7 +3,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 const api = process.env.ROUNDS_API ?? "http://127.0.0.1:8000";
-const prefixes = ["/user", "/catalog", "/api-data", "/scheduler", "/runs", "/notifications"];
+const prefixes = ["/user", "/catalog", "/api-data", "/scheduler", "/runs", "/notifications", "/docs", "/openapi.json"];
 
 export default defineConfig({
   base: "/console/",

@@ -89,6 +89,10 @@ async def test_the_console_needs_neither_database_nor_kafka(tmp_path: Path) -> N
     async with running(command, tmp_path / "console.log", url=f"{url}/readyz") as console:
         async with httpx.AsyncClient(base_url=url) as client:
             assert (await client.get("/")).headers["location"] == "/console/"
+            page = await client.get("/console/runs/1")
+            assert (await client.head("/console/runs/1")).status_code == page.status_code
+            missing = await client.get("/console/assets/of-an-older-build.js")
+            assert (missing.status_code, missing.text) == (httpx.codes.NOT_FOUND, "404\n")
         assert await console.stop() == 0
 
 

@@ -1,5 +1,6 @@
 import i18n from "~/i18n";
 import { parseJson, writeJson } from "~/lib/json";
+import { heard } from "./reach";
 import { getSession, loseSession, setSession } from "./session";
 
 export interface FieldFault {
@@ -69,9 +70,12 @@ export async function fetchApi(method: string, path: string, options: Options = 
     });
   } catch (error) {
     if (options.signal?.aborted) throw error;
+    if (!timeout.aborted) heard(false);
     const code = timeout.aborted ? "timeout" : "offline";
     throw new ApiError(0, { code, msg: i18n.t(`error.${code}`) });
   }
+  // What a gateway says for a service that is gone is no answer of the API.
+  heard(response.status !== 502 && response.status !== 504);
   if (response.ok || response.status === 304) return response;
   const body = await readBody(response);
   const error = new ApiError(response.status, body, response.headers);
@@ -97,6 +101,22 @@ async function readBody(response: Response): Promise<Record<string, unknown>> {
 export async function call<T>(method: string, path: string, options: Options = {}): Promise<T> {
   const response = await fetchApi(method, path, options);
   return response.status === 204 ? (undefined as T) : parseJson<T>(await response.text());
+}
+
+const kept = new Map<string, { etag: string; answer: unknown }>();
+
+/** Ask for what changes seldom: while it has not changed, the server says only that. Raises: ApiError. */
+export async function callUnlessSame<T>(path: string, options: Options = {}): Promise<T> {
+  const key = `${getSession()?.token} ${path} ${JSON.stringify(options.query)}`;
+  const before = kept.get(key);
+  const headers = { ...options.headers, ...(before && { "If-None-Match": before.etag }) };
+  const response = await fetchApi("GET", path, { ...options, headers });
+  if (before && response.status === 304) return before.answer as T;
+  const answer = parseJson<T>(await response.text());
+  const etag = response.headers.get("etag");
+  if (kept.size > 20) kept.clear();
+  if (etag) kept.set(key, { etag, answer });
+  return answer;
 }
 
 /** A key under which the server gives the same answer to the same request. */

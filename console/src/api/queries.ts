@@ -1,5 +1,6 @@
 import { QueryClient, queryOptions } from "@tanstack/react-query";
 import { ApiError, call } from "./client";
+import { onRecovery } from "./reach";
 import { getSession } from "./session";
 import type { Environment, ListedUser, Module, Page, Platform, Project, Settings } from "./types";
 
@@ -12,6 +13,9 @@ export const queryClient = new QueryClient({
     },
   },
 });
+
+// What failed for want of an answer is asked again once there is one.
+onRecovery(() => void queryClient.invalidateQueries());
 
 /** What is asked of the API from more than one feature. */
 export const platform = queryOptions({

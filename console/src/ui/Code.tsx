@@ -8,6 +8,9 @@ export interface CodeProps {
   language?: "json" | "text";
   /** Called with the offset that was clicked, or where Enter was pressed, and where on the screen that is. */
   onPick?: (offset: number, place: { x: number; y: number }) => void;
+  /** Names offered after `{{`, and which of those in a text are unknown. */
+  names?: string[];
+  unknown?: (text: string) => string[];
   minHeight?: number;
   maxHeight?: number;
 }

@@ -13,6 +13,7 @@ import {
 import { useEffect, useRef } from "react";
 import { useDark } from "~/theme";
 import type { CodeProps } from "./Code";
+import { markUnknown, offerNames } from "./codeNames";
 import { codeTheme } from "./codeTheme";
 
 /** Past this many characters nothing is coloured: the parser would hold up the page. */
@@ -24,14 +25,17 @@ export default function CodeEditor({
   onChange,
   language = "json",
   onPick,
+  names,
+  unknown,
   minHeight = 120,
   maxHeight = 420,
 }: CodeProps) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const theme = useRef(new Compartment());
-  const handlers = useRef({ onChange, onPick });
-  handlers.current = { onChange, onPick };
+  const marks = useRef(new Compartment());
+  const handlers = useRef({ onChange, onPick, names });
+  handlers.current = { onChange, onPick, names };
   const dark = useDark();
   const writable = Boolean(onChange);
 
@@ -56,6 +60,8 @@ export default function CodeEditor({
           EditorView.lineWrapping,
           language === "json" && value.length < COLOUR_LIMIT ? json() : [],
           theme.current.of(codeTheme(dark)),
+          marks.current.of(unknown ? markUnknown(unknown) : []),
+          writable && names ? offerNames(() => handlers.current.names ?? []) : [],
           EditorState.readOnly.of(!writable),
           EditorView.contentAttributes.of({
             "aria-label": label,
@@ -98,6 +104,9 @@ export default function CodeEditor({
       editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
     }
   }, [value]);
+  useEffect(() => {
+    view.current?.dispatch({ effects: marks.current.reconfigure(unknown ? markUnknown(unknown) : []) });
+  }, [unknown]);
   useEffect(() => {
     view.current?.dispatch({ effects: theme.current.reconfigure(codeTheme(dark)) });
   }, [dark]);

@@ -1,5 +1,5 @@
 import { Alert, Button } from "antd";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "~/api/client";
 
@@ -8,17 +8,20 @@ interface Props {
   retry?: () => void;
 }
 
-/** What went wrong, with its code and request id; counts down where the server asked to wait, then retries once. */
+/** What went wrong, with its code and request id; counts down where the server asked to wait, then retries, once. */
 export function Failure({ error, retry }: Props) {
   const { t } = useTranslation();
   const api = error instanceof ApiError ? error : null;
   const [left, setLeft] = useState(api?.retryAfter ?? 0);
+  const tried = useRef(false);
   useEffect(() => setLeft(api?.retryAfter ?? 0), [api]);
   useEffect(() => {
     if (left <= 0) return;
     const timer = setTimeout(() => {
       setLeft(left - 1);
-      if (left === 1) retry?.();
+      if (left > 1 || tried.current) return;
+      tried.current = true;
+      retry?.();
     }, 1000);
     return () => clearTimeout(timer);
   }, [left, retry]);

@@ -1,8 +1,16 @@
 import { Button, Input } from "antd";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 type Pair = [string, string];
+
+export interface FieldProps {
+  value: string;
+  label: string;
+  placeholder: string;
+  readOnly?: boolean;
+  onChange: (value: string) => void;
+}
 
 interface Props {
   label: string;
@@ -10,10 +18,12 @@ interface Props {
   onChange: (pairs: Pair[]) => void;
   readOnly?: boolean;
   separator?: string;
+  /** Draws the field of a value, where it is more than plain text. */
+  field?: (props: FieldProps) => ReactNode;
 }
 
 /** Names and values in rows, or as text of `name: value` lines; pasting such lines fills the rows. */
-export function KeyValue({ label, pairs, onChange, readOnly, separator = ": " }: Props) {
+export function KeyValue({ label, pairs, onChange, readOnly, separator = ": ", field = plain }: Props) {
   const { t } = useTranslation();
   const [asText, setAsText] = useState(false);
   const rows: Pair[] = readOnly ? pairs : [...pairs, ["", ""]];
@@ -65,14 +75,13 @@ export function KeyValue({ label, pairs, onChange, readOnly, separator = ": " }:
               onChange([...pairs, ...parse(text)]);
             }}
           />
-          <Input
-            value={value}
-            readOnly={readOnly}
-            className="mono"
-            placeholder={t("keyValue.value")}
-            aria-label={`${label} ${index + 1} ${t("keyValue.value")}`}
-            onChange={(event) => set(index, 1, event.target.value)}
-          />
+          {field({
+            value,
+            readOnly,
+            placeholder: t("keyValue.value"),
+            label: `${label} ${index + 1} ${t("keyValue.value")}`,
+            onChange: (text) => set(index, 1, text),
+          })}
           {!readOnly && (
             <Button
               type="text"
@@ -92,4 +101,8 @@ export function KeyValue({ label, pairs, onChange, readOnly, separator = ": " }:
       )}
     </div>
   );
+}
+
+function plain({ label, onChange, ...props }: FieldProps) {
+  return <Input className="mono" aria-label={label} {...props} onChange={(event) => onChange(event.target.value)} />;
 }

@@ -1,14 +1,13 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate } from "@tanstack/react-router";
 import { Alert, App, Button, Input, Select, Tabs } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { ApiError, call } from "~/api/client";
-import { environments, modules, queryClient, settings } from "~/api/queries";
+import { environments, modules, settings } from "~/api/queries";
 import type { CaseRead, Document, Project } from "~/api/types";
 import { RunButton } from "~/features/runs/RunButton";
 import { numberOf } from "~/features/steps/tree";
-import { parseJson, sameJson } from "~/lib/json";
+import { sameJson } from "~/lib/json";
 import { shortTime } from "~/lib/time";
 import { Failure } from "~/ui/Failure";
 import { Page } from "~/ui/Page";
@@ -18,6 +17,7 @@ import { RevisionsTab } from "./RevisionsTab";
 import { SettingsTab } from "./SettingsTab";
 import { StepsTab } from "./StepsTab";
 import { useDraft } from "./useDraft";
+import { useSave } from "./useSave";
 import { useTry } from "./useTry";
 import { YamlTab } from "./YamlTab";
 
@@ -41,7 +41,11 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
   const [place, setPlace] = useState<string | null>("steps.0");
   const write = project.can_write;
   const dirty = !sameJson(document, base?.document ?? blank);
-  const draft = useDraft(`case ${base?.id ?? `new ${pid}`} ${base?.revision ?? 0}`, document, dirty);
+  const draft = useDraft(
+    `case ${base?.id ?? `new ${pid}`}`,
+    { document, base: base?.document ?? blank, revision: base?.revision ?? 0 },
+    dirty,
+  );
   const listed = useQuery(environments(pid)).data?.data ?? [];
   const own = useQuery(settings).data;
   const tree = useQuery(modules(pid)).data?.data ?? [];
@@ -51,36 +55,25 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
   const environment = environmentId ?? usual?.id ?? null;
   const { trial, start } = useTry(pid);
 
-  const save = useMutation({
-    mutationFn: async (revision: number | undefined) => {
-      const headers = revision ? { "If-Match": String(revision) } : undefined;
-      if (base) return call<CaseRead>("PUT", `/catalog/cases/${base.id}`, { body: { document }, headers });
-      let target = module;
-      if (target === null)
-        target = (
-          await call<{ id: number }>("POST", `/catalog/projects/${pid}/modules`, {
-            body: { name: t("cases.firstModule") },
-          })
-        ).id;
-      return call<CaseRead>("POST", `/catalog/modules/${target}/cases`, { body: { document } });
-    },
-    onSuccess: async (stored) => {
-      const first = !base;
-      setBase(stored);
-      setDocument(stored.document);
+  const save = useSave(
+    pid,
+    module,
+    (stored, sent) => {
       setConflict(null);
-      draft.forget();
       void message.success(t("cases.saved", { number: stored.revision }));
-      queryClient.setQueryData(["case", String(stored.id)], stored);
-      for (const key of ["cases", "modules", "revisions"]) void queryClient.invalidateQueries({ queryKey: [key] });
-      if (first) await navigate({ to: `/p/${pid}/cases/${stored.id}` as "/", replace: true, ignoreBlocker: true });
-    },
-    onError: async (error) => {
-      if (error instanceof ApiError && error.code === "revision_conflict" && base) {
-        setConflict(await call<CaseRead>("GET", `/catalog/cases/${base.id}`));
+      if (sent.old?.id === base?.id) {
+        setBase(stored);
+        // What was typed while it was being saved stays.
+        setDocument((now) => (now === sent.document ? stored.document : now));
+      }
+      draft.forget();
+      if (stored.id !== base?.id) {
+        void navigate({ to: `/p/${pid}/cases/${stored.id}` as "/", replace: !base, ignoreBlocker: true });
       }
     },
-  });
+    setConflict,
+  );
+  const old = base ? { id: base.id, revision: base.revision } : undefined;
   useBlocker({
     shouldBlockFn: () => dirty && !window.confirm(t("cases.leaveSure")),
     enableBeforeUnload: () => dirty,
@@ -91,7 +84,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
       if (!(event.ctrlKey || event.metaKey) || event.isComposing) return;
       if (event.key === "s") {
         event.preventDefault();
-        if (write && dirty && !save.isPending) save.mutate(base?.revision);
+        if (write && dirty && !save.isPending) save.mutate({ document, old });
       } else if (event.key === "Enter") {
         event.preventDefault();
         void start(document, environment, place?.startsWith("steps") ? numberOf(place) : undefined);
@@ -134,7 +127,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
             type="primary"
             disabled={!dirty && base !== null}
             loading={save.isPending}
-            onClick={() => save.mutate(base?.revision)}
+            onClick={() => save.mutate({ document, old })}
             title="Ctrl+S"
           >
             {t("action.save")}
@@ -148,14 +141,24 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
     <Page title={title} actions={actions}>
       <div className="stack">
         {!write && <Alert type="info" showIcon title={t("projects.readOnly")} />}
-        {draft.found && !dirty && (
+        {draft.found && (
           <Alert
             type="warning"
             showIcon
             title={t("cases.draftFound", { time: shortTime(draft.found.at) })}
             action={
               <span className="actions">
-                <Button size="small" onClick={() => draft.found && setDocument(parseJson(draft.found.text))}>
+                <Button
+                  size="small"
+                  onClick={() => {
+                    if (!draft.found) return;
+                    const { document: left, base: from, revision } = draft.found;
+                    setDocument(left);
+                    // Saved by someone since: saving the draft finds that out, and merges.
+                    if (base && revision !== base.revision) setBase({ ...base, document: from, revision });
+                    draft.settle();
+                  }}
+                >
                   {t("cases.restoreDraft")}
                 </Button>
                 <Button size="small" onClick={draft.forget}>
@@ -165,7 +168,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
             }
           />
         )}
-        {save.error && !conflict && <Failure error={save.error} />}
+        {save.error && !conflict && <Failure error={save.error} retry={() => save.mutate({ document, old })} />}
         {trial.error !== null && <Failure error={trial.error} />}
         <div className="filters" style={{ margin: 0 }}>
           <Input
@@ -210,7 +213,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
               label: t("cases.steps"),
               children: (
                 <StepsTab
-                  pid={pid}
+                  project={project}
                   document={document}
                   setDocument={setDocument}
                   place={place}
@@ -253,17 +256,26 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
           ]}
         />
       </div>
-      {conflict && (
+      {conflict && base && (
         <ConflictDialog
+          base={base.document}
           theirs={conflict}
           mine={document}
           busy={save.isPending}
           onClose={() => setConflict(null)}
-          onOverwrite={() => save.mutate(conflict.revision)}
+          onSave={(merged) => {
+            setBase(conflict);
+            setDocument(merged);
+            save.mutate({ document: merged, old: { id: conflict.id, revision: conflict.revision } });
+          }}
+          onSaveAsNew={() =>
+            save.mutate({ document: { ...document, name: t("cases.copyName", { name: document.name }) } })
+          }
           onTake={() => {
             setBase(conflict);
             setDocument(conflict.document);
             setConflict(null);
+            draft.forget();
           }}
         />
       )}

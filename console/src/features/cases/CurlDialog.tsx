@@ -3,7 +3,7 @@ import { Button, Checkbox, Input, Modal } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
-import { queryClient } from "~/api/queries";
+import { addToEnvironment } from "~/api/environments";
 import type { Converted, Environment, Step } from "~/api/types";
 import { Failure } from "~/ui/Failure";
 import { Mono } from "~/ui/Mono";
@@ -27,23 +27,10 @@ export function CurlDialog({ pid, initial, environment, onInsert, onClose }: Pro
   });
   const store = useMutation({
     mutationFn: async (found: Converted) => {
-      const secrets = found.secrets_found.filter((one) => one.value);
-      if (keep && environment && secrets.length) {
-        const { name, base_urls, headers, variables, is_default, verify_tls, proxy } = environment;
-        await call("PUT", `/catalog/environments/${environment.id}`, {
-          body: {
-            name,
-            base_urls,
-            headers,
-            variables,
-            is_default,
-            verify_tls,
-            proxy,
-            secrets: Object.fromEntries(secrets.map((one) => [one.name, one.value])),
-          },
-        });
-        await queryClient.invalidateQueries({ queryKey: ["environments", pid] });
-      }
+      const secrets = Object.fromEntries(
+        found.secrets_found.filter((one) => one.value).map((one) => [one.name, one.value]),
+      );
+      if (keep && Object.keys(secrets).length) await addToEnvironment(pid, environment, { secrets });
       return found.steps;
     },
     onSuccess: onInsert,
@@ -85,10 +72,10 @@ export function CurlDialog({ pid, initial, environment, onInsert, onClose }: Pro
               </ul>
             )}
             {found.secrets_found.length > 0 && (
-              <Checkbox checked={keep} disabled={!environment} onChange={(event) => setKeep(event.target.checked)}>
+              <Checkbox checked={keep} onChange={(event) => setKeep(event.target.checked)}>
                 {t("curl.keepSecrets", {
                   names: found.secrets_found.map((one) => one.name).join(", "),
-                  environment: environment?.name ?? "–",
+                  environment: environment?.name ?? "default",
                 })}
               </Checkbox>
             )}

@@ -1,22 +1,25 @@
 import { App, Button, Dropdown } from "antd";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Assert, Capture, Document, Environment, Step, StepResult } from "~/api/types";
+import type { Assert, Capture, Document, Environment, Project, Step, StepResult } from "~/api/types";
+import { NamesContext, namesFor } from "~/features/steps/names";
 import { ResponseView } from "~/features/steps/ResponseView";
 import { StepEditor } from "~/features/steps/StepEditor";
-import { insertAfter, moveStep, numberOf, removeStep, replaceStep, resultAt, stepAt } from "~/features/steps/tree";
+import { insertAfter, moveStep, numberOf, replaceStep, resultAt, stepAt } from "~/features/steps/tree";
 import { sameJson } from "~/lib/json";
 import { duration } from "~/lib/time";
 import { Failure } from "~/ui/Failure";
 import { Status } from "~/ui/Status";
 import { TreeList, type TreeNode } from "~/ui/TreeList";
 import { CurlDialog } from "./CurlDialog";
+import { StepMenu } from "./StepMenu";
+import { UnknownNames } from "./UnknownNames";
 import { useJudged } from "./useJudged";
 import type { Trial } from "./useTry";
 import "./editor.css";
 
 interface Props {
-  pid: number;
+  project: Project;
   document: Document;
   setDocument: (document: Document) => void;
   place: string | null;
@@ -40,7 +43,7 @@ const NEW: Record<string, Step> = {
 };
 
 /** The steps at the left, one of them open at the right with its last answer beneath. */
-export function StepsTab({ pid, document, setDocument, place, setPlace, trial, write, environment }: Props) {
+export function StepsTab({ project, document, setDocument, place, setPlace, trial, write, environment }: Props) {
   const { t } = useTranslation();
   const { message } = App.useApp();
   const [curl, setCurl] = useState<string | null>(null);
@@ -52,6 +55,7 @@ export function StepsTab({ pid, document, setDocument, place, setPlace, trial, w
   );
   const judged = useJudged(trial.report, result, stale ? undefined : step);
   const shown = judged ?? result;
+  const names = useMemo(() => namesFor(document, project, environment), [document, project, environment]);
   const nodes = useMemo(() => nodesOf(document, results, t), [document, results, t]);
 
   const change = (next: Step) => place && setDocument(replaceStep(document, place, next));
@@ -134,18 +138,15 @@ export function StepsTab({ pid, document, setDocument, place, setPlace, trial, w
               <Button>+ {t("steps.step")}</Button>
             </Dropdown>
             {step && place && (
-              <>
-                <Button onClick={() => add([structuredClone(step)])}>{t("action.copy")}</Button>
-                <Button
-                  danger
-                  onClick={() => {
-                    setDocument(removeStep(document, place));
-                    setPlace(null);
-                  }}
-                >
-                  {t("action.delete")}
-                </Button>
-              </>
+              <StepMenu
+                document={document}
+                place={place}
+                onChange={(next, to) => {
+                  setDocument(next);
+                  setPlace(to);
+                }}
+                onDuplicate={() => add([structuredClone(step)])}
+              />
             )}
           </div>
         )}
@@ -153,14 +154,23 @@ export function StepsTab({ pid, document, setDocument, place, setPlace, trial, w
       </div>
       <div className="stack">
         {step && place ? (
-          <StepEditor
-            key={place}
-            step={step}
-            onChange={change}
-            result={stale ? undefined : shown}
-            readOnly={!write}
-            onCurl={setCurl}
-          />
+          <NamesContext value={names}>
+            {write && (
+              <UnknownNames
+                pid={project.id}
+                names={names.unknown({ ...step, steps: undefined })}
+                environment={environment}
+              />
+            )}
+            <StepEditor
+              key={place}
+              step={step}
+              onChange={change}
+              result={stale ? undefined : shown}
+              readOnly={!write}
+              onCurl={setCurl}
+            />
+          </NamesContext>
         ) : (
           <p className="faint">{t("steps.choose")}</p>
         )}
@@ -183,7 +193,7 @@ export function StepsTab({ pid, document, setDocument, place, setPlace, trial, w
       </div>
       {curl !== null && (
         <CurlDialog
-          pid={pid}
+          pid={project.id}
           initial={curl}
           environment={environment}
           onClose={() => setCurl(null)}

@@ -1,29 +1,45 @@
 import { useEffect, useRef, useState } from "react";
-import { type Draft, dropDraft, keepDraft, readDraft } from "~/lib/draft";
-import { writeJson } from "~/lib/json";
+import type { Document } from "~/api/types";
+import { dropDraft, keepDraft, readDraft } from "~/lib/draft";
+import { parseJson, sameJson, writeJson } from "~/lib/json";
 
-/** Keeps unsaved text of a case and revision in this browser; offers what an earlier visit left. */
-export function useDraft(key: string, current: unknown, dirty: boolean) {
-  const [found, setFound] = useState<Draft | null>(null);
+/** What was typed, and the saved state that it began from. */
+export interface Unsaved {
+  document: Document;
+  base: Document;
+  /** Of the saved state; 0: the case is new. */
+  revision: number;
+}
+
+/** Keeps unsaved work on a case in this browser; offers what an earlier visit left. */
+export function useDraft(key: string, current: Unsaved, dirty: boolean) {
+  const [found, setFound] = useState<(Unsaved & { at: string }) | null>(null);
   const kept = useRef(false);
+  const first = useRef(current);
   useEffect(() => {
-    void readDraft(key).then((draft) => setFound(draft ?? null));
+    void readDraft(key).then((draft) => {
+      if (!draft) return;
+      const left = parseJson<Unsaved>(draft.text);
+      if (sameJson(left.document, first.current.document)) void dropDraft(key);
+      else setFound({ ...left, at: draft.at });
+    });
   }, [key]);
+  const text = dirty ? writeJson(current) : null;
   useEffect(() => {
-    if (!dirty) {
+    if (text === null) {
       if (kept.current) void dropDraft(key);
       kept.current = false;
       return;
     }
     const timer = setTimeout(() => {
       kept.current = true;
-      void keepDraft(key, writeJson(current));
-    }, 500);
+      void keepDraft(key, text);
+    }, 300);
     return () => clearTimeout(timer);
-  }, [key, current, dirty]);
+  }, [key, text]);
   const forget = () => {
     setFound(null);
     void dropDraft(key);
   };
-  return { found, forget };
+  return { found, settle: () => setFound(null), forget };
 }

@@ -5,12 +5,14 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { platform, projects, settings } from "~/api/queries";
+import { useDown } from "~/api/reach";
 import { useSession } from "~/api/session";
 import { logOut } from "~/features/auth/session";
 import { hasChosenLanguage, type Language, setLanguage } from "~/i18n";
 import { type Mode, setMode, useDark, useMode } from "~/theme";
 import { HealthStrip } from "./HealthStrip";
 import { currentProject, keepProject } from "./project";
+import { QuickSearch } from "./QuickSearch";
 import "./shell.css";
 
 /** The frame around every page: project, language, theme, user; the sections at the left. */
@@ -23,7 +25,8 @@ export function Shell() {
   const dark = useDark();
   const [drawer, setDrawer] = useState(false);
   const listed = useQuery(projects).data?.data ?? [];
-  const about = useQuery(platform).data;
+  const settled = useSettled();
+  const about = useQuery({ ...platform, enabled: settled }).data;
   const own = useQuery({ ...settings, enabled: !hasChosenLanguage() });
   const inPath = /^\/p\/(\d+)/.exec(location.pathname)?.[1];
   const pid = inPath ? Number(inPath) : currentProject(listed);
@@ -34,7 +37,8 @@ export function Shell() {
     if (own.data && !hasChosenLanguage()) setLanguage(own.data.language);
   }, [own.data]);
   useEffect(() => {
-    if (!session) void navigate({ to: "/login", search: { next: window.location.pathname + window.location.search } });
+    const next = window.location.pathname + window.location.search;
+    if (!session) void navigate({ to: "/login", search: { next }, ignoreBlocker: true });
     else if (session.user.must_change_password) void navigate({ to: "/password" });
   }, [session, navigate]);
   if (!session) return null;
@@ -99,6 +103,7 @@ export function Shell() {
           }}
         />
         <span className="spring" />
+        <QuickSearch pid={pid} />
         <Dropdown
           trigger={["click"]}
           menu={{
@@ -131,7 +136,7 @@ export function Shell() {
           <Button type="text">{session.user.name || session.user.username}</Button>
         </Dropdown>
       </Layout.Header>
-      <HealthStrip />
+      {settled && <HealthStrip />}
       <Layout className="below">
         <Layout.Sider width={184} className="side" theme={dark ? "dark" : "light"}>
           {menu}
@@ -157,17 +162,18 @@ export function Shell() {
   );
 }
 
+/** What is no part of the page's task is asked for after it. */
+function useSettled(): boolean {
+  const [settled, setSettled] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(true), 2500);
+    return () => clearTimeout(timer);
+  }, []);
+  return settled;
+}
+
+/** Says that the API does not answer; it goes by itself once it does again. */
 function OfflineBar() {
   const { t } = useTranslation();
-  const [offline, setOffline] = useState(!navigator.onLine);
-  useEffect(() => {
-    const look = () => setOffline(!navigator.onLine);
-    window.addEventListener("online", look);
-    window.addEventListener("offline", look);
-    return () => {
-      window.removeEventListener("online", look);
-      window.removeEventListener("offline", look);
-    };
-  }, []);
-  return offline ? <Alert banner type="warning" title={t("error.offline")} /> : null;
+  return useDown() ? <Alert banner type="warning" role="status" title={t("error.down")} /> : null;
 }

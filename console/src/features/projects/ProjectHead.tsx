@@ -4,12 +4,17 @@ import { Alert } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
+import { projects, queryClient } from "~/api/queries";
 import type { Project } from "~/api/types";
 
+/** One project: out of the list that every page has, or asked for where it is not among those. */
 export function useProject(pid: number) {
   return useQuery({
     queryKey: ["project", pid],
-    queryFn: () => call<Project>("GET", `/catalog/projects/${pid}`),
+    queryFn: async () => {
+      const listed = await queryClient.ensureQueryData(projects);
+      return listed.data.find((one) => one.id === pid) ?? call<Project>("GET", `/catalog/projects/${pid}`);
+    },
     staleTime: 60_000,
   });
 }
@@ -21,6 +26,7 @@ export function ProjectHead({ pid, children }: { pid: number; children?: ReactNo
   const here = useLocation().pathname;
   const sections = [
     { path: "cases", label: t("nav.cases") },
+    ...(project?.can_write ? [{ path: "import", label: t("imports.title") }] : []),
     { path: "environments", label: t("environments.title") },
     { path: "settings", label: t("projects.settings") },
   ];

@@ -52,10 +52,8 @@ function General({ project }: { project: Project }) {
         headers: { "If-Match": String(project.revision) },
       }),
     onSuccess: async () => {
-      await Promise.all([
-        queryClient.invalidateQueries({ queryKey: ["project", project.id] }),
-        queryClient.invalidateQueries({ queryKey: ["projects"] }),
-      ]);
+      await queryClient.invalidateQueries({ queryKey: ["projects"] });
+      await queryClient.invalidateQueries({ queryKey: ["project", project.id] });
       void message.success(t("me.saved"));
     },
   });

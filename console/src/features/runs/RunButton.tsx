@@ -1,6 +1,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { App, Button, Dropdown } from "antd";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError, call, idempotencyKey } from "~/api/client";
 import { environments, settings } from "~/api/queries";
@@ -17,8 +18,10 @@ export function RunButton({ pid, caseIds, primary, small }: Props) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const { message } = App.useApp();
-  const listed = useQuery(environments(pid)).data?.data ?? [];
-  const own = useQuery(settings).data;
+  const [open, setOpen] = useState(false);
+  const asked = useQuery({ ...environments(pid), enabled: open });
+  const listed = asked.data?.data ?? [];
+  const own = useQuery({ ...settings, enabled: open }).data;
   const run = useMutation({
     mutationFn: (environmentId: number | null) =>
       call<{ run_id: string }>("POST", "/runs", {
@@ -31,29 +34,18 @@ export function RunButton({ pid, caseIds, primary, small }: Props) {
   const usual =
     listed.find((one) => one.id === own?.environments[pid]) ?? listed.find((one) => one.is_default) ?? listed[0];
   const look = { size: small ? ("small" as const) : undefined, type: primary ? ("primary" as const) : undefined };
-  if (listed.length === 0) {
-    return (
-      <Button {...look} loading={run.isPending} onClick={() => run.mutate(null)}>
-        {t("action.run")}
-      </Button>
-    );
-  }
+  const choices = [usual, ...listed.filter((one) => one !== usual)].flatMap((one) =>
+    one
+      ? [{ key: one.id, label: `${one.name} · ${one.base_urls.default ?? "–"}`, onClick: () => run.mutate(one.id) }]
+      : [],
+  );
+  const none = { key: 0, label: t("environments.without"), onClick: () => run.mutate(null) };
   return (
     <Dropdown
       trigger={["click"]}
-      menu={{
-        items: [usual, ...listed.filter((one) => one !== usual)].flatMap((one) =>
-          one
-            ? [
-                {
-                  key: one.id,
-                  label: `${one.name} · ${one.base_urls.default ?? "–"}`,
-                  onClick: () => run.mutate(one.id),
-                },
-              ]
-            : [],
-        ),
-      }}
+      open={open && !asked.isPending}
+      onOpenChange={setOpen}
+      menu={{ items: choices.length ? choices : [none] }}
     >
       <Button {...look} loading={run.isPending}>
         ▶ {t("action.run")}

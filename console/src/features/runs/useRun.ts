@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { call } from "~/api/client";
 import { queryClient } from "~/api/queries";
+import { takeSlot } from "~/api/slots";
 import { follow, type StreamState } from "~/api/sse";
 import type { RunDetail } from "~/api/types";
 import { parseJson } from "~/lib/json";
@@ -22,7 +23,8 @@ export interface Progress {
 
 /**
  * A run, kept up to date while it goes on: the stream says that something happened, the report is read anew (at most
- * twice a second); without the stream it is read every 5 s. The stream is open only while the page is visible.
+ * twice a second); without the stream it is read every 2 s. The stream is open only while the page is visible, and in a
+ * few tabs at a time.
  */
 export function useRun(id: string) {
   const [stream, setStream] = useState<StreamState>("closed");
@@ -45,8 +47,14 @@ export function useRun(id: string) {
         void queryClient.invalidateQueries({ queryKey: ["case-run", id] });
       }, 500);
     };
+    let claim: ReturnType<typeof setTimeout> | undefined;
     const begin = () => {
       abort = new AbortController();
+      const release = takeSlot();
+      if (!release) {
+        claim = setTimeout(begin, 5000);
+        return;
+      }
       void follow(
         `/runs/${id}/events`,
         abort.signal,
@@ -70,17 +78,20 @@ export function useRun(id: string) {
           return event === "run.completed";
         },
         setStream,
-      );
+      ).finally(release);
     };
     const onVisible = () => {
-      if (document.hidden) abort.abort();
-      else if (abort.signal.aborted) begin();
+      if (document.hidden) {
+        clearTimeout(claim);
+        abort.abort();
+      } else if (abort.signal.aborted) begin();
     };
     begin();
     document.addEventListener("visibilitychange", onVisible);
     return () => {
       document.removeEventListener("visibilitychange", onVisible);
       abort.abort();
+      clearTimeout(claim);
       if (waiting) clearTimeout(waiting);
       void queryClient.invalidateQueries({ queryKey: ["run", id] });
     };

@@ -5,6 +5,8 @@ import type { Pairs, Request } from "~/api/types";
 import { parseJson, writeJson } from "~/lib/json";
 import { Code } from "~/ui/Code";
 import { KeyValue } from "~/ui/KeyValue";
+import { useNames } from "./names";
+import { TemplateInput } from "./TemplateInput";
 import { asPairs, fromPairs } from "./tree";
 
 type Body = Request["body"];
@@ -28,6 +30,7 @@ export function BodyEditor({
   readOnly?: boolean;
 }) {
   const { t } = useTranslation();
+  const { known, unknown } = useNames();
   const kind = body ? (Object.keys(body)[0] as string) : "none";
   const value = body?.[kind];
   return (
@@ -45,6 +48,7 @@ export function BodyEditor({
       {kind === "form" && (
         <KeyValue
           label="form"
+          field={(props) => <TemplateInput {...props} />}
           separator="="
           pairs={asPairs(value as Pairs)}
           readOnly={readOnly}
@@ -56,6 +60,8 @@ export function BodyEditor({
           key="text"
           language="text"
           label={t("steps.body")}
+          names={known}
+          unknown={unknown}
           value={String(value)}
           onChange={readOnly ? undefined : (text) => onChange({ text })}
         />
@@ -83,12 +89,15 @@ export function JsonValue({
   onChange?: (value: never) => void;
 }) {
   const { t } = useTranslation();
+  const { known, unknown } = useNames();
   const [text, setText] = useState(() => writeJson(value, 2));
   const [wrong, setWrong] = useState<string | null>(null);
   return (
     <>
       <Code
         label={label}
+        names={known}
+        unknown={unknown}
         value={text}
         onChange={
           onChange &&

@@ -2,10 +2,11 @@ import { Input, InputNumber, Select, Switch, Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Request, Step, StepResult } from "~/api/types";
 import { type Json, writeJson } from "~/lib/json";
-import { KeyValue } from "~/ui/KeyValue";
+import { type FieldProps, KeyValue } from "~/ui/KeyValue";
 import { Asserts, Captures } from "./Asserts";
 import { BodyEditor } from "./BodyEditor";
 import { StepJson } from "./StepJson";
+import { TemplateInput } from "./TemplateInput";
 import { asPairs, fromPairs, tidy } from "./tree";
 import { readValue } from "./ValueInput";
 import { METHODS } from "./words";
@@ -66,6 +67,7 @@ export function StepEditor({ step, onChange, result, readOnly, onCurl }: Props) 
       {step.type === "set" && (
         <KeyValue
           label={t("steps.variables")}
+          field={templateField}
           readOnly={readOnly}
           pairs={Object.entries(step.variables ?? {}).map(([name, value]) => [
             name,
@@ -121,13 +123,13 @@ function RequestParts({ step, set, result, readOnly, onCurl }: PartsProps) {
           options={METHODS.map((value) => ({ value, label: value }))}
           onChange={(method) => put({ method })}
         />
-        <Input
-          className="url mono"
-          aria-label="URL"
+        <TemplateInput
+          className="url"
+          label="URL"
           placeholder="{{base_url}}/orders"
           value={request.url}
           readOnly={readOnly}
-          onChange={(event) => put({ url: event.target.value })}
+          onChange={(url) => put({ url })}
           onPaste={(event) => {
             const text = event.clipboardData.getData("text");
             if (onCurl && /^\s*curl(\.exe)?\s/i.test(text)) {
@@ -170,6 +172,7 @@ function RequestParts({ step, set, result, readOnly, onCurl }: PartsProps) {
             children: (
               <KeyValue
                 label={t("steps.queryParams")}
+                field={templateField}
                 separator="="
                 pairs={query}
                 readOnly={readOnly}
@@ -183,6 +186,7 @@ function RequestParts({ step, set, result, readOnly, onCurl }: PartsProps) {
             children: (
               <KeyValue
                 label={t("steps.headers")}
+                field={templateField}
                 pairs={headers}
                 readOnly={readOnly}
                 onChange={(pairs) => put({ headers: fromPairs(pairs) })}
@@ -209,6 +213,8 @@ function RequestParts({ step, set, result, readOnly, onCurl }: PartsProps) {
     </>
   );
 }
+
+const templateField = (props: FieldProps) => <TemplateInput {...props} />;
 
 const AUTH_FIELDS: Record<string, string[]> = {
   bearer: ["token"],
@@ -265,16 +271,16 @@ function Auth({
               onChange={(value) => onChange({ ...auth, in: value })}
             />
           ) : (
-            <Input
-              key={name}
-              className="mono"
-              addonBefore={name}
-              aria-label={name}
-              value={String(auth[name] ?? "")}
-              readOnly={readOnly}
-              placeholder={`{{${name}}}`}
-              onChange={(event) => onChange({ ...auth, [name]: event.target.value })}
-            />
+            <div key={name} className="named">
+              <span className="faint small">{name}</span>
+              <TemplateInput
+                label={name}
+                value={String(auth[name] ?? "")}
+                readOnly={readOnly}
+                placeholder={`{{${name}}}`}
+                onChange={(value) => onChange({ ...auth, [name]: value })}
+              />
+            </div>
           ),
         )}
     </div>

@@ -1,6 +1,6 @@
-import { Input } from "antd";
 import { useEffect, useState } from "react";
-import { type Json, parseJson, writeJson } from "~/lib/json";
+import { type Json, parseJson, sameJson, writeJson } from "~/lib/json";
+import { TemplateInput } from "./TemplateInput";
 
 /** Text as a JSON value: `200` is a number, `"200"` and plain words are text. */
 export function readValue(text: string): Json {
@@ -18,22 +18,24 @@ interface Props {
   readOnly?: boolean;
 }
 
-/** A JSON value in one line; what is no JSON is taken as text when the field is left. */
+/** A JSON value in one line; what is no JSON is taken as text, and shown in quotes when the field is left. */
 export function ValueInput({ value, label, onChange, readOnly }: Props) {
   const written = value === undefined ? "" : writeJson(value);
   const [text, setText] = useState(written);
-  useEffect(() => setText(written), [written]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is typed follows the value only where it differs
+  useEffect(() => {
+    if (!sameJson(readValue(text), value)) setText(written);
+  }, [written]);
   return (
-    <Input
-      className="mono"
-      aria-label={label}
+    <TemplateInput
+      label={label}
       value={text}
       readOnly={readOnly}
-      onChange={(event) => setText(event.target.value)}
-      onBlur={() => {
-        if (text !== written) onChange(readValue(text));
-        setText(writeJson(readValue(text)));
+      onChange={(next) => {
+        setText(next);
+        onChange(readValue(next));
       }}
+      onBlur={() => setText(written)}
     />
   );
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Document, StepResult } from "~/api/types";
-import { fromPairs, insertAfter, moveStep, numberOf, removeStep, resultAt, stepAt } from "./tree";
+import { fromPairs, insertAfter, moveStep, neighbours, numberOf, removeStep, resultAt, stepAt } from "./tree";
 
 const wait = (name: string) => ({ type: "wait", name, duration_ms: 1 });
 const document: Document = {
@@ -60,4 +60,21 @@ test("pairs are an object unless a name repeats", () => {
     ["a", "2"],
   ]);
   expect(fromPairs([])).toBeUndefined();
+});
+
+test("a step below a group can go into it, a step in a group can leave it", () => {
+  const below = neighbours(document, "steps.2");
+  expect(names(moveStep(document, "steps.2", below.groupAbove as string, null)?.document as Document)).toBe(
+    "a g(b,c,d)",
+  );
+  const inside = neighbours(document, "steps.1.steps.1");
+  expect(
+    names(moveStep(document, "steps.1.steps.1", inside.outer as string, inside.afterParent)?.document as Document),
+  ).toBe("a g(b) c d");
+  expect(neighbours(document, "steps.0")).toMatchObject({
+    previous: null,
+    next: "steps.1",
+    groupAbove: null,
+    outer: null,
+  });
 });

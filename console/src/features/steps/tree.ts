@@ -92,6 +92,25 @@ function find(document: Document, wanted: (step: Step) => boolean): Place | null
   return search(document.steps, "steps") ?? search(document.teardown ?? [], "teardown");
 }
 
+/** Where a step could go from a place: beside its neighbours, into the group above it, out of its own group. */
+export function neighbours(document: Document, place: Place) {
+  const { list, index } = split(place);
+  const steps = listAt(document, list);
+  const at = (number: number) => (number >= 0 && number < steps.length ? `${list}.${number}` : null);
+  const parent = list.endsWith(".steps") ? list.slice(0, -".steps".length) : null;
+  const outer = parent === null ? null : split(parent);
+  const after = outer && `${outer.list}.${outer.index + 1}`;
+  return {
+    list,
+    previous: at(index - 1),
+    next: at(index + 1),
+    afterNext: at(index + 2),
+    groupAbove: steps[index - 1]?.type === "group" ? `${list}.${index - 1}.steps` : null,
+    outer: outer?.list ?? null,
+    afterParent: after && stepAt(document, after) ? after : null,
+  };
+}
+
 /** The number that reports show for a place: `steps.2.steps.0` is `3.1`. */
 export function numberOf(place: Place): string {
   return place

@@ -4,6 +4,7 @@ import { App, Button, Descriptions, Popconfirm, Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import { ApiError, call, idempotencyKey } from "~/api/client";
 import { people, queryClient } from "~/api/queries";
+import { useSession } from "~/api/session";
 import type { CaseItem, Cursor, NextTimes, Page as PageOf, Run, Task } from "~/api/types";
 import { RunTable } from "~/features/runs/RunTable";
 import { Trends } from "~/features/runs/Trends";
@@ -34,6 +35,7 @@ export function TaskPage() {
     queryFn: () => call<Cursor<Run>>("GET", "/runs", { query: { task_id: id, limit: 20 } }),
     refetchInterval: 15_000,
   });
+  const user = useSession()?.user;
   const known = new Map((useQuery(people()).data?.data ?? []).map((one) => [one.id, one.real_name || one.username]));
   const caseIds = task.data?.case_ids.slice(0, 200).join(",") ?? "";
   const cases = useQuery({
@@ -64,31 +66,33 @@ export function TaskPage() {
         <Page
           title={found.task_name}
           actions={
-            <>
-              {found.status !== "cancelled" && (
-                <Button type="primary" loading={act.isPending} onClick={() => act.mutate("fire")}>
-                  {t("tasks.runNow")}
-                </Button>
-              )}
-              {found.cron && ["pending", "running"].includes(found.status) && (
-                <Button onClick={() => act.mutate(found.paused ? "resume" : "pause")}>
-                  {found.paused ? t("tasks.resume") : t("tasks.pause")}
-                </Button>
-              )}
-              {found.status === "pending" && (
-                <Link to={`/tasks/${id}/edit` as "/"}>
-                  <Button>{t("action.edit")}</Button>
+            (user?.is_superuser || [...found.owner_ids, found.created_by.id].includes(user?.id ?? 0)) && (
+              <>
+                {found.status !== "cancelled" && (
+                  <Button type="primary" loading={act.isPending} onClick={() => act.mutate("fire")}>
+                    {t("tasks.runNow")}
+                  </Button>
+                )}
+                {found.cron && ["pending", "running"].includes(found.status) && (
+                  <Button onClick={() => act.mutate(found.paused ? "resume" : "pause")}>
+                    {found.paused ? t("tasks.resume") : t("tasks.pause")}
+                  </Button>
+                )}
+                {found.status === "pending" && (
+                  <Link to={`/tasks/${id}/edit` as "/"}>
+                    <Button>{t("action.edit")}</Button>
+                  </Link>
+                )}
+                <Link to="/tasks/new" search={{ copy: String(id) } as never}>
+                  <Button>{t("action.copy")}</Button>
                 </Link>
-              )}
-              <Link to="/tasks/new" search={{ copy: String(id) } as never}>
-                <Button>{t("action.copy")}</Button>
-              </Link>
-              {found.status === "pending" && (
-                <Popconfirm title={t("tasks.cancelSure")} onConfirm={() => act.mutate("cancel")}>
-                  <Button danger>{t("tasks.cancel")}</Button>
-                </Popconfirm>
-              )}
-            </>
+                {found.status === "pending" && (
+                  <Popconfirm title={t("tasks.cancelSure")} onConfirm={() => act.mutate("cancel")}>
+                    <Button danger>{t("tasks.cancel")}</Button>
+                  </Popconfirm>
+                )}
+              </>
+            )
           }
         >
           <div className="stack">

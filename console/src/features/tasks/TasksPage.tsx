@@ -2,7 +2,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Button, Input, Select, Table } from "antd";
 import { useTranslation } from "react-i18next";
-import { call } from "~/api/client";
+import { callUnlessSame } from "~/api/client";
 import { people, projects } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { Page as PageOf, Task } from "~/api/types";
@@ -37,17 +37,17 @@ export function TasksPage() {
   const known = new Map((useQuery(people()).data?.data ?? []).map((one) => [one.id, one.real_name || one.username]));
   const tasks = useQuery({
     queryKey: ["tasks", query],
-    queryFn: () => call<PageOf<Task>>("GET", "/scheduler/tasks", { query }),
+    queryFn: () => callUnlessSame<PageOf<Task>>("/scheduler/tasks", { query }),
     placeholderData: keepPreviousData,
     refetchInterval: (state) => {
       const soon = (one: Task) =>
         one.status === "running" || (one.next_due_at && new Date(one.next_due_at).getTime() - Date.now() < 60_000);
-      return state.state.data?.data.some(soon) ? 3000 : 30_000;
+      return state.state.data?.data.some(soon) ? 5000 : 30_000;
     },
   });
   const go = (change: Search) => void navigate({ to: ".", search: { ...search, page: undefined, ...change } as never });
   const filtered = Object.keys(search).some((key) => key !== "page");
-  const button = (
+  const button = listed.some((one) => one.can_write) && (
     <Link to="/tasks/new">
       <Button type="primary">{t("tasks.new")}</Button>
     </Link>
