@@ -66,14 +66,21 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || bash deploy/require.sh python3-venv
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+# uv installs in seconds what takes pip minutes; where it cannot reach the index that pip is set to, pip does it.
+define install
+	@awk '/^[a-z]/ {on = /^uv==/} on' requirements-dev.lock > $(VENV)/uv.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $(VENV)/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endef
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(call install,requirements.lock)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.run
 
 .cache/system: deploy/require.sh deploy/kafka/pom.xml
