@@ -66,6 +66,19 @@ class Api:
         """
         return self.exchange(method, path, **options)[0]
 
+    def download(self, path: str, **options: Any) -> bytes:  # noqa: ANN401 (httpx's)
+        """Answer the bytes of a file.
+
+        Raises: Refused, Unreachable.
+        """
+        try:
+            answer = self.client.get(path, **options)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable(f"{self.url} does not answer: {error}") from error
+        if answer.is_error:
+            raise Refused(answer.status_code, {"msg": f"{path} is refused with {answer.status_code}"})
+        return answer.content
+
     def exchange(self, method: str, path: str, **options: Any) -> tuple[Any, httpx.Headers]:  # noqa: ANN401 (JSON)
         """The same with the answer's headers.
 

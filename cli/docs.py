@@ -1,10 +1,12 @@
 """The whole API's document at `/openapi.json` and a page to try it at `/docs`, which loads nothing from elsewhere.
 
-`python -m cli.docs [--check]` writes `docs/openapi.json`, or fails when it is not current.
+`python -m cli.docs [--check]` writes `docs/openapi.json` and the schema of exported reports, or fails when one is not
+current.
 """
 
 import importlib.metadata
 import json
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -19,7 +21,7 @@ from cli.services import load
 from kit.errors import NotFound
 from kit.openapi import document
 
-COMMITTED = Path(__file__).resolve().parents[1] / "docs" / "openapi.json"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 EXAMPLES = Path(__file__).parent / "examples.json"
 """Of schemas whose examples are too long to stand in the code."""
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
@@ -82,13 +84,29 @@ async def asset(name: str) -> Response:
     return FileResponse(ASSETS / name, headers={"Cache-Control": "public, max-age=86400"})
 
 
+def report_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a report that was exported as JSON: a part of the API's document by itself."""
+    schemas = whole()["components"]["schemas"]
+    names, found = ["RunExport"], {}
+    while names:
+        name = names.pop()
+        found[name] = {key: value for key, value in schemas[name].items() if key != "examples"}
+        referred = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(found[name])))
+        names += referred - found.keys() - set(names)
+    text = json.dumps(found).replace("#/components/schemas/", "#/$defs/")
+    definitions: dict[str, Any] = json.loads(text)
+    root = definitions.pop("RunExport")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": definitions}
+
+
 def main() -> None:
-    """Write the committed document, or compare it."""
-    text = json.dumps(whole(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    if "--check" not in sys.argv:
-        COMMITTED.write_text(text)
-    elif not COMMITTED.exists() or COMMITTED.read_text() != text:
-        sys.exit("docs/openapi.json is not current; run `make contracts`")
+    """Write the committed documents, or compare them."""
+    for name, made in (("openapi.json", whole()), ("run-report.schema.json", report_schema())):
+        committed, text = DOCS / name, json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        if "--check" not in sys.argv:
+            committed.write_text(text)
+        elif not committed.exists() or committed.read_text() != text:
+            sys.exit(f"docs/{name} is not current; run `make contracts`")
 
 
 if __name__ == "__main__":

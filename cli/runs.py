@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import httpx
@@ -57,6 +58,9 @@ def run(
     *,
     parallel: Annotated[bool, typer.Option("--parallel", help="run the cases at the same time")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="wait for the run, and exit with its result")] = False,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="with --wait: write the report there as JUnit XML, for CI")
+    ] = None,
     output: Output = Format.table,
     url: Url = DEFAULT_URL,
     token: Token = None,
@@ -67,14 +71,17 @@ def run(
 
     - `rounds run 22 20 --wait`
     - `rounds run 22 --environment 7=3 --parallel --wait --output json`
+    - `rounds run 22 20 --wait --junit report.xml`
     """
+    if junit is not None and not wait:
+        raise typer.BadParameter("it needs --wait", param_hint="--junit")
     wanted: dict[str, Any] = {"case_ids": cases, "parallel": int(parallel), "max_parallel": max_parallel}
     if environment:
         wanted["environments"] = dict(map(_pair, environment))
     with connected(url, token) as api:
         made = api.call("POST", "/runs", json=wanted)
         if wait:
-            end_with_run(api, made["run_id"], output)
+            end_with_run(api, made["run_id"], output, junit)
         if output is Format.json:
             print_json(made)
         else:
@@ -130,12 +137,18 @@ def _pair(text: str) -> tuple[str, int]:
     return project, int(environment)
 
 
-def end_with_run(api: Api, run_id: str, output: Format) -> NoReturn:
-    """Wait for a run, print its report, and end the command with its result.
+def end_with_run(api: Api, run_id: str, output: Format, junit: Path | None = None) -> NoReturn:
+    """Wait for a run, print its report, write it to the file `junit`, and end the command with its result.
 
     Raises: Refused, Unreachable, typer.Exit.
     """
     report = wait_for_run(api, run_id)
+    if junit is not None:
+        written = api.download(f"/runs/{run_id}/export", params={"format": "junit"})
+        try:
+            junit.write_bytes(written)
+        except OSError as error:
+            fail(f"{junit} cannot be written: {error.strerror}", ERROR)
     if output is Format.json:
         print_json(report)
     else:

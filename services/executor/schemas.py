@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from contracts.executor import FirstFailure
+from contracts.report import StepRead
 from kit.http import Body, FaultReason
 
 MAX_CASES = 1000
@@ -241,6 +242,19 @@ class CaseReport(CaseRunRead):
     steps: list[dict[str, Any]]
     purged: bool
     next_cursor: str | None
+
+
+class CaseExport(CaseReport):
+    """A case run in an exported file; `next_cursor` is not null where its other steps found no room in it."""
+
+    steps: list[StepRead]  # type: ignore[assignment]  # the endpoint passes on what is stored, unread
+
+
+class RunExport(RunBase):
+    """The whole report of a run as a file: this is what `format=json` writes."""
+
+    format: Literal["rounds/run-report/v1"]
+    cases: list[CaseExport]
 
 
 class LastResult(BaseModel):

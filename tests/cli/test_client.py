@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from junitparser import JUnitXml
 
 from cli.postgres import free_port
 from tests.cli.conftest import LogIns, Rounds, run_command
@@ -137,6 +138,20 @@ async def test_run_exits_with_the_result_and_shows_expected_and_actual(rounds: R
     )
     assert report.code == 1
     assert json.loads(report.out)["cases"][0]["case_id"] == sample.bad
+
+
+async def test_run_writes_junit_for_ci_whatever_the_result(rounds: Rounds, sample: Sample, tmp_path: Path) -> None:
+    file = tmp_path / "report.xml"
+    failed = await rounds("run", sample.good, sample.bad, "--wait", "--junit", file)
+    assert failed.code == 1, failed.out + failed.err
+    assert [(suite.name, suite.tests, suite.failures) for suite in JUnitXml.fromfile(str(file))] == [
+        ("good", 1, 0),
+        ("bad", 1, 1),
+    ]
+
+    nowhere = await rounds("run", sample.good, "--wait", "--junit", tmp_path / "missing" / "report.xml")
+    assert (nowhere.code, "cannot be written" in nowhere.err) == (2, True)
+    assert (await rounds("run", sample.good, "--junit", file)).code == 2
 
 
 async def test_run_of_an_unknown_case_names_the_fault(rounds: Rounds) -> None:

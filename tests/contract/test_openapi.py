@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator, validators
 from openapi_spec_validator import validate
 
-from cli.docs import COMMITTED, whole
+from cli.docs import DOCS, report_schema, whole
 
 SCHEMAS = whole()["components"]["schemas"]
 ANONYMOUS = {
@@ -42,7 +42,12 @@ def example_of(content: dict[str, Any]) -> bool:
 
 def test_the_document_is_valid_openapi() -> None:
     validate(whole())
-    assert COMMITTED.exists()
+    assert (DOCS / "openapi.json").exists()
+
+
+def test_the_schema_of_exported_reports_is_whole() -> None:
+    Draft202012Validator.check_schema(report_schema())
+    Draft202012Validator(report_schema()).validate(SCHEMAS["RunExport"]["examples"][0])
 
 
 def test_every_operation_is_explained_and_stands_in_a_group_that_is_explained() -> None:

@@ -1,5 +1,6 @@
 """Reads of runs and their reports."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, exists, text
+from sqlalchemy import ColumnElement, exists, func, text
 from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -123,42 +124,55 @@ async def case_report(session: AsyncSession, case: CaseRun, after: int, limit: i
     """A case run with its definition, its variables and a page of its steps."""
     names = await _project_names(session, {case.project_id})
     definition = await session.get(CaseDefinition, (case.run_id, case.position))
-    query = (
-        select(StepResult)
-        .where(
-            col(StepResult.run_id) == case.run_id,
-            col(StepResult.position) == case.position,
-            col(StepResult.data_row) == case.data_row,
-            col(StepResult.start_no) == case.starts,
-            col(StepResult.seq) > after,
-        )
-        .order_by(col(StepResult.seq))
-        .limit(limit + 1)
-    )
-    found = list(await session.exec(query))
+    query = _steps_of(case, StepResult).where(col(StepResult.seq) > after)
+    found = list(await session.exec(query.limit(limit + 1)))
     return CaseReport(
         **_case(case, names),
         definition={**definition.document, "called": definition.called} if definition else None,
         variables=case.variables or [],
         steps=[step_body(step) for step in found[:limit]],
         purged=case.finished_at is not None and case.steps_total > 0 and definition is None,
-        next_cursor=str(found[limit - 1].seq) if len(found) > limit else None,
+        next_cursor=(str(found[limit - 1].seq) if limit else "0") if len(found) > limit else None,
+    )
+
+
+def _steps_of(case: CaseRun, what: Any) -> Any:  # noqa: ANN401 (a column or a table, and a query of it)
+    """The steps of a case run's last start, in their order."""
+    return (
+        select(what)
+        .where(
+            col(StepResult.run_id) == case.run_id,
+            col(StepResult.position) == case.position,
+            col(StepResult.data_row) == case.data_row,
+            col(StepResult.start_no) == case.starts,
+        )
+        .order_by(col(StepResult.seq))
     )
 
 
 MAX_EXPORTED_STEPS = 20_000
 
 
+MAX_EXPORTED_BYTES = 50_000_000
+"""Of requests, answers and judgements in an exported file, so that no report can fill the memory."""
+
+
 async def whole_report(session: AsyncSession, run_id: UUID) -> tuple[RunRead, list[CaseReport]]:
-    """A run with all steps of all its case runs, up to 20,000 of them. Raises: NotFound."""
+    """A run with the steps of all its case runs, as many as a file has room for. Raises: NotFound.
+
+    A case run whose steps are not all there has a `next_cursor`.
+    """
     found = await run_report(session, run_id)
     if found is None:
         raise NotFound
     query = select(CaseRun).where(col(CaseRun.run_id) == run_id)
-    cases, left = [], MAX_EXPORTED_STEPS
+    cases, steps_left, bytes_left = [], MAX_EXPORTED_STEPS, MAX_EXPORTED_BYTES
     for case in (await session.exec(query.order_by(col(CaseRun.position), col(CaseRun.data_row)))).all():
-        cases.append(await case_report(session, case, 0, left))
-        left -= len(cases[-1].steps)
+        sizes = list(await session.exec(_steps_of(case, func.octet_length(StepResult.detail)).limit(steps_left)))
+        fitting = sum(total <= bytes_left for total in itertools.accumulate(sizes))
+        cases.append(await case_report(session, case, 0, fitting))
+        steps_left -= fitting
+        bytes_left -= sum(sizes[:fitting])
     return found[1], cases
 
 
