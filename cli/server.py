@@ -5,9 +5,13 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+
+from kit.loops import Supervisor
+from kit.settings import settings
 
 CONNECTIONS_END_SECONDS = 5
 IDLE_SECONDS = 75
@@ -41,11 +45,15 @@ def stop_event() -> asyncio.Event:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, telling when it answers."""
+    """Uvicorn, telling when it answers; it ends once the work of the process is done or its grace period is over."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, supervisor: Supervisor, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._supervisor = supervisor
         self._on_ready = on_ready
+        self._loop = asyncio.get_running_loop()
+        self._leaving: asyncio.Task[None] | None = None
+        self._told = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and listen."""
@@ -53,9 +61,29 @@ class _Server(uvicorn.Server):
         if self.started:
             self._on_ready()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """At the first signal: not ready any more, and work comes to its end; at the second one: at once."""
+        if self._told:
+            self.should_exit = True
+            super().handle_exit(sig, frame)
+            return
+        self._told = True
+        self._captured_signals.append(sig)
+        self._loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        self._leaving = self._loop.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        await self._supervisor.drain(settings().grace_seconds)
+        self.should_exit = True
+
 
 async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
-    """Serve until `stop` is set, then finish the requests and the work in hand. A second Ctrl-C does not wait.
+    """Serve until `stop` is set or a signal comes, then finish the work in hand and the requests.
+
+    `/readyz` says no from the signal on, while requests are answered until the work is done. A second Ctrl-C does not
+    wait.
 
     Raises: SystemExit when the application does not start; the log tells why.
     """
@@ -69,6 +97,6 @@ async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event, on_r
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=CONNECTIONS_END_SECONDS,
     )
-    server = _Server(config, on_ready)
+    server = _Server(config, app.state.supervisor, on_ready)
     server.should_exit = stop.is_set()
     await server.serve(sockets=[listener])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -65,6 +66,10 @@ class Supervisor:
 
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    started: bool = False
+    """Whether all that belongs to the process has been started."""
+    stop_by: float | None = None
+    """When the grace period is over, by the monotonic clock; None: nobody stops it."""
 
     def start(self, name: str, work: Awaitable[None]) -> None:
         """Run the work as a task of this process."""
@@ -74,15 +79,22 @@ class Supervisor:
         """Names of tasks that ended although nobody stopped them."""
         return [name for name, task in self.tasks.items() if task.done() and not self.stopping.is_set()]
 
+    async def drain(self, grace_seconds: float) -> None:
+        """Let each task finish what it holds; the grace period begins with the first call."""
+        self.stopping.set()
+        self.stop_by = self.stop_by or time.monotonic() + grace_seconds
+        if graceful := self._graceful():
+            await asyncio.wait(graceful, timeout=max(self.stop_by - time.monotonic(), 0))
+
+    def _graceful(self) -> list[asyncio.Task[None]]:
+        return [task for name, task in self.tasks.items() if not name.startswith("endless:")]
+
     async def stop(self, grace_seconds: float) -> None:
         """Let each task finish what it holds, then cancel the rest: endless ones, and those past the grace period."""
-        self.stopping.set()
-        graceful = [task for name, task in self.tasks.items() if not name.startswith("endless:")]
-        if graceful:
-            await asyncio.wait(graceful, timeout=grace_seconds)
+        await self.drain(grace_seconds)
         for name, task in self.tasks.items():
             if not task.done():
-                if task in graceful:
+                if task in self._graceful():
                     log.warning("%s did not finish within %.0f s", name, grace_seconds)
                 task.cancel()
         for name, task in self.tasks.items():

@@ -52,7 +52,8 @@ async def _may_be_made(session: AsyncSession, table: str, low: UUID, high: UUID)
     """Whether the default partition has no row of a range; then it gets none before the transaction ends."""
     if await _default_has(session, table, low, high):
         return False
-    await session.execute(text(f"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE"))
+    for name in (f"ONLY {table}", f"{table}_default"):  # as who reads takes them: otherwise it would be a deadlock
+        await session.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
     return not await _default_has(session, table, low, high)
 
 

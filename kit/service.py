@@ -16,16 +16,17 @@ from sqlalchemy import text
 
 from contracts.topics import TOPICS, topic_named
 from kit import kafka
-from kit.consume import Consumer
+from kit.consume import Consumer, backoff
 from kit.db import Database
 from kit.dispatch import dispatch
 from kit.errors import is_infrastructure
 from kit.http import Edge, add_error_handlers
-from kit.loops import Loop, Supervisor, run_loop
+from kit.loops import MAX_PAUSE_SECONDS, Loop, Supervisor, run_loop
 from kit.migrate import pending
 from kit.openapi import openapi_endpoints
 from kit.partitions import keep_daily_partitions
 from kit.settings import SERVICES, settings
+from kit.wake import any_of
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ class Service:
     consumer: Consumer
     loops: Sequence[Loop] = ()
     on_start: Sequence[Any] = ()
-    """Coroutine functions run once before the loops, each free to open transactions."""
+    """Coroutine functions run before the loops, each free to open transactions. While the database is out of reach they
+    are run again, all of them."""
 
 
 def create_app(services: Sequence[Service]) -> FastAPI:
@@ -72,11 +74,13 @@ def create_app(services: Sequence[Service]) -> FastAPI:
                 service.database.open()
                 stack.push_async_callback(service.database.close)
             supervisor.stopping.clear()
+            supervisor.stop_by = None
             stack.push_async_callback(supervisor.stop, settings().grace_seconds)
             await _start(services, supervisor)
             yield
 
     app = FastAPI(title="Rounds", lifespan=lifespan, redirect_slashes=False, openapi_url=None)
+    app.state.supervisor = supervisor
     app.add_middleware(Edge)
     add_error_handlers(app)
     for service in services:
@@ -91,9 +95,39 @@ async def _start(services: Sequence[Service], supervisor: Supervisor) -> None:
     for service in services:
         service.database.subscribers = subscribers
         supervisor.start(f"endless:{service.name}.wake", service.database.wakeups.run())
-    for service in services:
-        for prepare in service.on_start:
-            await prepare()
+    if await _prepared(services):
+        _start_loops(services, supervisor)
+    else:
+        supervisor.start("endless:start", _start_later(services, supervisor))
+
+
+async def _prepared(services: Sequence[Service]) -> bool:
+    """Do what comes before the loops; False: the database is out of reach."""
+    try:
+        for service in services:
+            for prepare in service.on_start:
+                await prepare()
+    except Exception as error:
+        if not is_infrastructure(error):
+            raise
+        log.warning("the start is tried again: %s", error)
+        return False
+    return True
+
+
+async def _start_later(services: Sequence[Service], supervisor: Supervisor) -> None:
+    for pause in backoff(MAX_PAUSE_SECONDS):
+        await any_of((supervisor.stopping,), pause)
+        if supervisor.stopping.is_set():
+            return
+        if await _prepared(services):
+            break
+    _start_loops(services, supervisor)
+    await supervisor.stopping.wait()
+
+
+def _start_loops(services: Sequence[Service], supervisor: Supervisor) -> None:
+    supervisor.started = True
     for service in services:
         for loop in [*service.loops, Loop(_maintenance(service.database))]:
             supervisor.start(f"{service.name}.{loop.name}", run_loop(loop, service.database, supervisor.stopping))
@@ -139,9 +173,13 @@ def _platform_endpoints(services: Sequence[Service], supervisor: Supervisor) -> 
 
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
-        """Whether requests can be served: databases reachable, migrations at head. The broker is no condition."""
+        """Whether requests can be served: databases reachable, migrations at head, not about to stop.
+
+        The broker is no condition.
+        """
         states = {service.name: await _readiness(service) for service in services}
-        ready = all(state == "ready" for state in states.values()) and not supervisor.stopping.is_set()
+        working = supervisor.started and not supervisor.stopping.is_set()
+        ready = working and all(state == "ready" for state in states.values())
         body = {"status": "ready" if ready else "not_ready", "services": states, "broker": _broker_state()}
         return JSONResponse(body, status_code=200 if ready else 503)
 

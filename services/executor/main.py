@@ -6,7 +6,8 @@ from services.executor import migrations
 from services.executor.consumers import consumer
 from services.executor.db import database
 from services.executor.endpoints import events, internal, reports, runs
-from services.executor.loops import Worker, keep_house, reap
+from services.executor.loops.house import keep_house, reap
+from services.executor.loops.worker import Worker
 
 worker = Worker()
 service = Service(
@@ -22,5 +23,5 @@ service = Service(
         Loop(reap),
         Loop(keep_house),
     ],
-    on_start=[worker.start, keep_house],
+    on_start=[keep_house, worker.start],
 )

@@ -238,6 +238,18 @@ class HeldLock(Base, table=True):
     lease_token: UUID = Field(index=True)
 
 
+class WorkerSeen(Base, table=True):
+    """A worker that lives, or has not been heard of for less than an hour."""
+
+    __tablename__ = "worker"
+
+    worker_id: str = Field(primary_key=True)
+    capacity: int
+    """Case runs that it keeps in the air at the same time."""
+    started_at: datetime = _moment()
+    seen_at: datetime = _moment()
+
+
 class IdempotencyKey(Base, table=True):
     """The answer to a `POST /runs` that named this key within the last 24 hours."""
 

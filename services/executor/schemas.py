@@ -278,11 +278,16 @@ class LastResults(BaseModel):
 
 
 class WorkerRead(BaseModel):
-    """A worker that holds case runs."""
+    """A worker; after an hour of silence it is not shown any more."""
 
     worker_id: str
+    state: Literal["alive", "silent"]
+    """`silent`: not heard of for longer than a lease lasts, so its case runs go to others."""
     case_runs: int
-    lease_until: datetime
+    capacity: int
+    """Case runs that it keeps in the air at the same time."""
+    started_at: datetime
+    seen_at: datetime
 
 
 class WorkersRead(BaseModel):

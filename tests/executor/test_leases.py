@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from kit.settings import settings
-from services.executor import loops
-from services.executor.loops import Worker, reap
+from services.executor.loops import worker as loops
+from services.executor.loops.house import reap
+from services.executor.loops.worker import Worker
 from services.executor.settings import executor_settings
 from services.executor.usecases import claims, starts
 from services.executor.usecases.ends import lock_runs
@@ -97,7 +98,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(idle: Executor) -> No
     run_id = await idle.due(case_id)
     slow, quick = Worker(), Worker()
     await claimed(slow)
-    await until(lambda: bool(slow.ends))
+    await until(lambda: bool(slow.writer.ends))
     await idle.move_clock(LEASE_OVER)
     await reap()
 
@@ -106,7 +107,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(idle: Executor) -> No
     assert await idle.rows("SELECT 1 FROM step_result") == []
 
     await claimed(quick)
-    await until(lambda: bool(quick.ends))
+    await until(lambda: bool(quick.writer.ends))
     await quick.write()
     report = await idle.report(run_id)
     assert (report["status"], report["cases"][0]["starts"], report["cases_done"]) == ("passed", 2, 1)
@@ -236,7 +237,7 @@ async def test_a_document_that_is_forgotten_while_others_are_read_is_read_again(
     for cases in ([first], [others[0], first, others[1]]):
         run_id = await idle.due(*cases, parallel=1)
         await claimed(worker)
-        await until(lambda: len(worker.ends) == len(worker.held))
+        await until(lambda: len(worker.writer.ends) == len(worker.held))
         await worker.write()
         reports.append(await idle.report(run_id))
 

@@ -141,6 +141,11 @@ class HttpClient:
     def __init__(self) -> None:
         self._sessions: dict[Egress, aiohttp.ClientSession] = {}
 
+    @property
+    def open(self) -> bool:
+        """Whether there may be connections."""
+        return bool(self._sessions)
+
     async def close(self) -> None:
         """Close every connection."""
         sessions, self._sessions = self._sessions, {}

@@ -83,7 +83,7 @@ async def last_results(_: Caller, session: Session, case_ids: str) -> LastResult
 
 @router.get("/workers", summary="Workers and queue")
 async def workers(_: Caller, session: Session) -> WorkersRead:
-    """Workers that hold case runs, the number of queued case runs and how long the oldest has been waiting."""
+    """Workers, those silent for less than an hour included; how many case runs are queued, and since when."""
     return WorkersRead(**await reports.workers(session))
 
 

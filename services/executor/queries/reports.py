@@ -19,6 +19,7 @@ from kit.partitions import first_uuid7
 from services.executor.models import NO_ROW, CaseDefinition, CaseRun, KnownProject, LastResult, Run, StepResult
 from services.executor.rules import is_final
 from services.executor.schemas import CaseReport, CaseRunRead, RunListed, RunRead
+from services.executor.settings import executor_settings
 
 OPEN = frozenset({"queued", "running", "cancelling"})
 
@@ -198,17 +199,20 @@ async def last_results(session: AsyncSession, case_ids: Sequence[int]) -> list[d
 
 
 _WORKERS = text("""
-    SELECT worker_id, count(*) AS case_runs, max(lease_until) AS lease_until
-    FROM case_run WHERE status = 'running' AND lease_until >= clock_now() GROUP BY worker_id ORDER BY worker_id
+    SELECT w.worker_id, w.capacity, w.started_at, w.seen_at, count(c.run_id) AS case_runs,
+           CASE WHEN w.seen_at > clock_now() - make_interval(secs => :lease_seconds) THEN 'alive' ELSE 'silent' END
+               AS state
+    FROM worker w LEFT JOIN case_run c ON c.worker_id = w.worker_id AND c.status = 'running'
+    GROUP BY w.worker_id ORDER BY w.worker_id
 """)
 _QUEUE = text("SELECT count(*) AS queued, min(queued_at) AS oldest_queued_at FROM case_run WHERE status = 'queued'")
 
 
 async def workers(session: AsyncSession) -> dict[str, Any]:
-    """Who holds case runs, and how many wait since when."""
-    alive = (await session.execute(_WORKERS)).mappings().all()
+    """Which workers there are, silent ones included, and how many case runs wait since when."""
+    seen = (await session.execute(_WORKERS, {"lease_seconds": executor_settings().lease_seconds})).mappings().all()
     queue = (await session.execute(_QUEUE)).mappings().one()
-    return {"workers": [dict(worker) for worker in alive], **queue}
+    return {"workers": [dict(worker) for worker in seen], **queue}
 
 
 async def projects_of(session: AsyncSession, run_id: UUID) -> set[int]:

@@ -98,18 +98,17 @@ _LOCKED = text("""
         lock_wait_ms = lock_wait_ms + coalesce(extract(epoch FROM clock_now() - locked_since) * 1000, 0)
     WHERE run_id = :run_id AND lease_token = :token AND locked_since IS NOT NULL
 """)
+_GONE = f"status = 'running' AND (lease_until < clock_now() OR deadline_at < clock_now() - {OVERDUE})"
+# In no order, so that many of which none can be taken back do not stand before the others for ever.
 _EXPIRED = text(f"""
     SELECT run_id, position, data_row, lease_token, starts, on_worker_loss,
            deadline_at < clock_now() - {OVERDUE} AS overdue
-    FROM case_run
-    WHERE status = 'running' AND (lease_until < clock_now() OR deadline_at < clock_now() - {OVERDUE})
-    ORDER BY run_id LIMIT :limit
+    FROM case_run WHERE {_GONE} ORDER BY random() LIMIT :limit
 """)
+_STILL_GONE = text(f"SELECT 1 FROM case_run WHERE run_id = :run_id AND lease_token = :token AND {_GONE} FOR UPDATE")
 _RESTART = text("""
-    UPDATE case_run c SET status = 'queued', lease_token = NULL, lease_until = NULL, worker_id = NULL, not_before = NULL
-    WHERE run_id = ANY(CAST(:run_ids AS uuid[])) AND lease_token = ANY(CAST(:tokens AS uuid[]))
-      AND lease_until < clock_now()
-    RETURNING run_id
+    UPDATE case_run SET status = 'queued', lease_token = NULL, lease_until = NULL, worker_id = NULL, not_before = NULL
+    WHERE run_id = :run_id AND lease_token = :token
 """)
 
 
@@ -170,33 +169,41 @@ async def take_locks(
     return True
 
 
-async def reap(session: AsyncSession) -> int:
-    """Take back case runs whose worker is lost or whose time is over: once again, or ended; answers how many."""
-    expired = (await session.execute(_EXPIRED, {"limit": REAPED_AT_ONCE})).mappings().all()
-    if not expired:
-        return 0
-    statuses = await lock_runs(session, [row["run_id"] for row in expired])
-    again, ends = [], []
-    for row in expired:
-        cancelled = statuses[row["run_id"]] == "cancelling"
-        if row["starts"] < MAX_STARTS and row["on_worker_loss"] == "restart" and not (cancelled or row["overdue"]):
-            again.append(row)
-        else:
-            ends.append(_lost(row, cancelled=cancelled))
-    for row in expired:
-        log.warning("case run %s/%s/%s taken back from its worker", row["run_id"], row["position"], row["data_row"])
-    if again:
-        tokens = [row["lease_token"] for row in again]
-        await session.execute(_RESTART, {"run_ids": [row["run_id"] for row in again], "tokens": tokens})
-        await free_locks(session, tokens)
-    if ends:
-        await end_cases(session, ends)
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A case run whose worker has not been heard of in time, or whose own time is over."""
+
+    run_id: UUID
+    position: int
+    data_row: int
+    lease_token: UUID
+    starts: int
+    on_worker_loss: str
+    overdue: bool
+
+
+async def expired(session: AsyncSession) -> list[Expired]:
+    """Case runs to be taken back, at most so many at once."""
+    return [Expired(**row) for row in (await session.execute(_EXPIRED, {"limit": REAPED_AT_ONCE})).mappings()]
+
+
+async def take_back(session: AsyncSession, one: Expired) -> None:
+    """Take a case run back from its worker, unless that was heard of meanwhile: once again, or ended."""
+    cancelled = (await lock_runs(session, [one.run_id]))[one.run_id] == "cancelling"
+    key = {"run_id": one.run_id, "token": one.lease_token}
+    if (await session.execute(_STILL_GONE, key)).first() is None:
+        return
+    log.warning("case run %s/%s/%s taken back from its worker", one.run_id, one.position, one.data_row)
+    if one.starts < MAX_STARTS and one.on_worker_loss == "restart" and not (cancelled or one.overdue):
+        await session.execute(_RESTART, key)
+        await free_locks(session, [one.lease_token])
+    else:
+        await end_cases(session, [_lost(one, cancelled=cancelled)])
     wake_after_commit(session, "work")
-    return len(expired)
 
 
-def _lost(row: Any, *, cancelled: bool) -> End:  # noqa: ANN401 (a row)
-    failure_class, reason = ("timeout", "case_timeout") if row["overdue"] else ("platform", "worker_lost")
+def _lost(one: Expired, *, cancelled: bool) -> End:
+    failure_class, reason = ("timeout", "case_timeout") if one.overdue else ("platform", "worker_lost")
     verdict = CaseVerdict("error", failure_class, reason)
     status = "cancelled" if cancelled else "error"
-    return End(row["run_id"], row["position"], row["data_row"], row["lease_token"], verdict, status, reason)
+    return End(one.run_id, one.position, one.data_row, one.lease_token, verdict, status, reason)

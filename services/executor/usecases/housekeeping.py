@@ -16,6 +16,7 @@ _OVERDUE = text("""
     ORDER BY run_id LIMIT 100
 """)
 _FORGET = (
+    "DELETE FROM worker WHERE seen_at < clock_now() - interval '1 hour'",
     "DELETE FROM idempotency_key WHERE created_at < clock_now() - interval '24 hours'",
     """WITH old AS (SELECT run_id FROM run WHERE trial AND created_at < clock_now() - interval '1 hour'),
             steps AS (DELETE FROM step_result WHERE run_id IN (SELECT run_id FROM old)),
@@ -38,7 +39,7 @@ async def cancel_overdue_runs(session: AsyncSession, seconds: float) -> None:
 
 
 async def forget(session: AsyncSession, green_days: int) -> None:
-    """Delete keys of a day ago, tried documents of an hour ago, and answers to compare with that nobody renewed."""
+    """Delete workers and tried documents of an hour ago, keys of a day ago, answers to compare with that are old."""
     for statement in _FORGET:
         await session.execute(text(statement))
     await session.execute(_FORGET_GREEN, {"days": green_days})

@@ -73,9 +73,12 @@ _ADD_ROWS = text("""
     INSERT INTO case_run (run_id, position, data_row, case_id, project_id, environment_id, min_revision, name, status,
                           queued_at)
     SELECT c.run_id, c.position, n, c.case_id, :project_id, :environment_id, c.min_revision, c.name,
-           CASE WHEN r.parallel = 1 AND n < r.max_parallel THEN 'queued' ELSE 'waiting' END,
-           CASE WHEN r.parallel = 1 AND n < r.max_parallel THEN clock_now() END
-    FROM case_run c JOIN run r USING (run_id) CROSS JOIN generate_series(1, :data_rows - 1) AS n
+           CASE WHEN n <= free.slots THEN 'queued' ELSE 'waiting' END, CASE WHEN n <= free.slots THEN clock_now() END
+    FROM case_run c JOIN run r USING (run_id)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN r.parallel = 1 THEN r.max_parallel - count(*) ELSE 0 END AS slots
+        FROM case_run o WHERE o.run_id = r.run_id AND o.status IN ('queued', 'running')) AS free
+    CROSS JOIN generate_series(1, :data_rows - 1) AS n
     WHERE c.run_id = :run_id AND c.position = :position AND c.data_row = 0
     RETURNING 1
 """)

@@ -1,4 +1,4 @@
-"""The worker: claims case runs, keeps them in the air, writes what they did; and the reaper, and the housekeeping."""
+"""The worker: claims case runs with a lease, keeps them in the air, and gives back what it cannot finish."""
 
 import asyncio
 import logging
@@ -7,55 +7,50 @@ import secrets
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from caselang.document import Case, parse
 from caselang.faults import DocumentInvalid
 from caselang.judgement import CaseVerdict
 from caselang.supported import EVERYTHING
+from kit.consume import backoff
 from kit.crypto import DecryptionFailed, EncryptionKeysInvalid
 from kit.errors import DependencyUnavailable, is_infrastructure
-from kit.partitions import keep_daily_partitions
 from kit.settings import settings
 from kit.telemetry import run_id as run_id_context
 from services.executor.clients.http import HttpClient
 from services.executor.clients.peers import look_up
 from services.executor.db import database
+from services.executor.loops.writer import GROUP_SECONDS, POLL_SECONDS, Writer
 from services.executor.queries import definitions
 from services.executor.runner.case import run_case
 from services.executor.runner.place import place_of
 from services.executor.runner.plan import Plan, Signals, StepReport
 from services.executor.settings import executor_settings
-from services.executor.usecases import claims, housekeeping, replicas, results, starts
+from services.executor.usecases import claims, replicas, starts, workers
 from services.executor.usecases.ends import End
+from services.executor.usecases.results import Result
 from services.executor.usecases.starts import Claimed
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 1.0
-GROUP_SECONDS = 0.02
 RENEWALS_PER_LEASE = 4
 LOOK_SECONDS = 1.0
 """Between two looks for cancelled runs."""
-REAP_SECONDS = 5.0
 CUT_AFTER_SECONDS = 3.0
 """How long a step may go on once its run was cancelled."""
 TRIAL_MS = 30_000
 """How long a document that is not saved may run."""
-MAX_BUFFERED = 5000
-"""Results that may wait for the database before steps wait for it too."""
 COMPILED_KEPT = 2000
 
 HELD = Gauge("rounds_executor_case_runs", "Case runs in the air in this process")
-ENDED = Counter("rounds_executor_ended", "Case runs that ended here", ["status"])
-STEPS = Counter("rounds_executor_steps", "Steps that ended here")
-GROUPS = Counter("rounds_executor_groups", "Transactions that wrote results")
 
 Key = tuple[Any, ...]
 Compiled = tuple[Case, Mapping[int, Case]]
@@ -84,14 +79,10 @@ class Worker:
         self.id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.http = HttpClient()
         self.held: dict[UUID, _Held] = {}
-        self.results: list[results.Result] = []
-        self.ends: list[End] = []
-        self.written = asyncio.Event()
-        self.waiting = asyncio.Event()
+        self.writer = Writer(self._let_go)
         self.freed = asyncio.Event()
         self.compiled: OrderedDict[Key, Compiled] = OrderedDict()
         self.renewed = 0.0
-        self.again = False
 
     async def start(self) -> None:
         """Begin with nothing in hand, in the event loop that runs now."""
@@ -171,8 +162,7 @@ class Worker:
             reason = "database_unavailable" if is_infrastructure(error) else "runner_failed"
             end = _end(claimed, CaseVerdict("error", "platform"), "error", reason=reason)
         held.ended = True
-        self.ends.append(end)
-        self.waiting.set()
+        self.writer.end(end)
 
     async def _take_locks(self, claimed: Claimed) -> bool:
         async with database.transaction() as session:
@@ -211,11 +201,9 @@ class Worker:
             self.compiled.popitem(last=False)
         return found
 
-    # --- writing
-
     async def _report(self, claimed: Claimed, report: StepReport) -> None:
-        self.results.append(
-            results.Result(
+        await self.writer.add(
+            Result(
                 run_id=claimed.run_id,
                 position=claimed.position,
                 data_row=claimed.data_row,
@@ -227,84 +215,31 @@ class Worker:
                 report=report,
             )
         )
-        STEPS.inc()
-        self.waiting.set()
-        while len(self.results) > MAX_BUFFERED:
-            self.written.clear()
-            await self.written.wait()
 
     async def write(self) -> float:
-        """Write what has come together within some milliseconds, in one transaction."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.waiting.wait(), POLL_SECONDS)
-        await asyncio.sleep(GROUP_SECONDS)
-        self.waiting.clear()
-        if self.results or self.ends:
-            await self._write_group()
-        return 0
+        """Write what has come together within some milliseconds."""
+        return await self.writer.write()
 
-    async def _write_group(self) -> None:
-        group, self.results = self.results, []
-        ends, self.ends = self.ends, []
-        try:
-            async with database.transaction() as session:
-                await results.write_group(session, group, ends, again=self.again)
-            self.again = False
-        except Exception as error:
-            if is_infrastructure(error):
-                self.results, self.ends, self.again = group + self.results, ends + self.ends, True
-                self.waiting.set()
-                raise
-            log.exception("results could not be written together; each case run by itself now")
-            await self._write_singly(group, ends)
-        GROUPS.inc()
-        self.written.set()
-        for end in ends:
-            ENDED.labels(end.status).inc()
-            self._let_go(end.lease_token)
-
-    async def _write_singly(self, group: Sequence[results.Result], ends: Sequence[End]) -> None:
-        """One transaction per case run; whose results the database refuses is ended by the platform's fault."""
-        own_end = {end.lease_token: end for end in ends}
-        for token in dict.fromkeys([*(result.lease_token for result in group), *own_end]):
-            mine = [result for result in group if result.lease_token == token]
-            end = own_end.get(token)
-            try:
-                async with database.transaction() as session:
-                    await results.write_group(session, mine, [end] if end else [], again=True)
-            except Exception:
-                log.exception("results of one case run cannot be written")
-                held = self.held.get(token) if token else None
-                if held is None:
-                    continue
-                await self._end_unwritable(held)
-
-    async def _end_unwritable(self, held: _Held) -> None:
-        lost = _end(held.claimed, CaseVerdict("error", "platform"), "error", reason="unwritable")
-        try:
-            async with database.transaction() as session:
-                await results.write_group(session, [], [lost], again=False)
-        except Exception:
-            log.exception("a case run cannot even be ended; it is left to the reaper")
-        self._drop(held)
-
-    def _let_go(self, token: UUID | None) -> None:
-        if token is not None:
-            self.held.pop(token, None)
+    def _let_go(self, token: UUID) -> None:
+        held = self.held.pop(token, None)
+        if held is not None and held.task and not held.ended:
+            held.task.cancel()
         HELD.set(len(self.held))
         self.freed.set()
 
     # --- leases
 
     async def watch(self) -> float:
-        """Renew the leases, stop what lost its own, and stop what was cancelled."""
-        if not self.held:
+        """Tell that this worker lives, renew the leases, stop what lost its own, and stop what was cancelled."""
+        renewing = time.monotonic() - self.renewed >= executor_settings().lease_seconds / RENEWALS_PER_LEASE
+        if not (self.held or renewing):
             return LOOK_SECONDS
         held = {token: one.claimed.run_id for token, one in self.held.items()}
-        renewing = time.monotonic() - self.renewed >= executor_settings().lease_seconds / RENEWALS_PER_LEASE
         async with database.transaction() as session:
             cancelled = await claims.cancelling(session, held.values())
             still = await claims.renew(session, self.id, held) if renewing else set(held)
+            if renewing:
+                await workers.beat(session, self.id, executor_settings().concurrency)
         if renewing:
             self.renewed = time.monotonic()
         for token, run_id in held.items():
@@ -320,12 +255,8 @@ class Worker:
 
     def _drop(self, held: _Held) -> None:
         """Stop a case run, and forget what it has not written yet."""
-        token = held.claimed.lease_token
-        if held.task:
-            held.task.cancel()
-        self.results = [result for result in self.results if result.lease_token != token]
-        self.ends = [end for end in self.ends if end.lease_token != token]
-        self._let_go(token)
+        self.writer.forget(held.claimed.lease_token)
+        self._let_go(held.claimed.lease_token)
 
     async def _give_back(self, helds: Sequence[_Held], pause: float = 0, *, locked: bool = False) -> None:
         async with database.transaction() as session:
@@ -337,25 +268,58 @@ class Worker:
                 ],
             )
         for one in helds:
+            one.ended = True
             self._let_go(one.claimed.lease_token)
 
+    # --- the end
+
     async def drain(self) -> None:
-        """At shutdown: finish what can be finished in time, give the rest back to the queue."""
-        end_by = time.monotonic() + settings().grace_seconds * 0.7
-        while self.held and time.monotonic() < end_by:
-            if self.results or self.ends:
-                await self._write_group()
-            await asyncio.sleep(GROUP_SECONDS)
-        left = [one for one in self.held.values() if not one.ended]
-        for one in left:
-            self._drop(one)
-        await asyncio.gather(*(one.task for one in left if one.task), return_exceptions=True)
+        """At shutdown: finish what can be finished in time, give the rest back to the queue.
+
+        Leases are renewed meanwhile. While the database is away everything is tried again as long as there is time;
+        what cannot even be given back starts once more when its lease is over.
+        """
+        grace = settings().grace_seconds
+        finish_by, give_back_by = time.monotonic() + grace * 0.7, time.monotonic() + grace * 0.9
+        try:
+            looked = time.monotonic()
+            while self.held and time.monotonic() < finish_by:
+                await _attempt(self.writer.write_now)
+                if time.monotonic() - looked >= LOOK_SECONDS:
+                    looked = time.monotonic()
+                    await _attempt(self.watch)
+                await asyncio.sleep(GROUP_SECONDS)
+            left = [one for one in self.held.values() if not one.ended]
+            for one in left:
+                self._drop(one)
+            await asyncio.gather(*(one.task for one in left if one.task), return_exceptions=True)
+            for pause in backoff(LOOK_SECONDS):
+                if await _attempt(partial(self._leave, left)) or time.monotonic() > give_back_by:
+                    break
+                await asyncio.sleep(pause)
+        finally:
+            await self.http.close()
+
+    async def _leave(self, left: Sequence[_Held]) -> None:
+        """Write what has ended, give back what has not, and be no worker any more."""
+        await self.writer.write_now()
+        await self._give_back(left)
+        async with database.transaction() as session:
+            await workers.leave(session, self.id)
         if left:
             log.info("%d case runs given back to the queue", len(left))
-            await self._give_back(left)
-        if self.results or self.ends:
-            await self._write_group()
-        await self.http.close()
+
+
+async def _attempt(work: Callable[[], Awaitable[object]]) -> bool:
+    """Do something; False: the database is out of reach."""
+    try:
+        await work()
+    except Exception as error:
+        if not is_infrastructure(error):
+            raise
+        log.warning("not done while stopping: %s", error)
+        return False
+    return True
 
 
 def _key(claimed: Claimed) -> Key:
@@ -367,25 +331,3 @@ def _end(claimed: Claimed, verdict: CaseVerdict, status: str, **more: Any) -> En
     return End(
         claimed.run_id, claimed.position, claimed.data_row, claimed.lease_token, verdict=verdict, status=status, **more
     )
-
-
-async def reap() -> float:
-    """Take back the case runs of lost workers, and cancel runs whose time is over."""
-    async with database.transaction() as session:
-        taken = await claims.reap(session)
-    async with database.transaction() as session:
-        await housekeeping.cancel_overdue_runs(session, executor_settings().run_timeout_seconds)
-    return 0 if taken else REAP_SECONDS
-
-
-async def keep_house() -> float:
-    """Make and drop partitions, forget tried documents and old keys."""
-    own = executor_settings()
-    kept = {"step_result": own.keep_steps_days, "case_definition": own.keep_steps_days}
-    kept |= {"case_run": own.keep_runs_days, "run": own.keep_runs_days}
-    for table, days in kept.items():
-        async with database.transaction() as session:
-            await keep_daily_partitions(session, table, ahead_days=3, keep_days=days)
-    async with database.transaction() as session:
-        await housekeeping.forget(session, own.keep_runs_days)
-    return 60.0
