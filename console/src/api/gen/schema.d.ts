@@ -834,7 +834,7 @@ export interface paths {
         };
         /**
          * Workers and queue
-         * @description Workers that hold case runs, the number of queued case runs and how long the oldest has been waiting.
+         * @description Workers, those silent for less than an hour included; how many case runs are queued, and since when.
          */
         get: operations["workers_runs_workers_get"];
         put?: never;
@@ -5987,16 +5987,28 @@ export interface components {
         };
         /**
          * WorkerRead
-         * @description A worker that holds case runs.
+         * @description A worker; after an hour of silence it is not shown any more.
          */
         WorkerRead: {
+            /** Capacity */
+            capacity: number;
             /** Case Runs */
             case_runs: number;
             /**
-             * Lease Until
+             * Seen At
              * Format: date-time
              */
-            lease_until: string;
+            seen_at: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "alive" | "silent";
             /** Worker Id */
             worker_id: string;
         };
@@ -6008,8 +6020,11 @@ export interface components {
          *       "queued": 3,
          *       "workers": [
          *         {
+         *           "capacity": 100,
          *           "case_runs": 12,
-         *           "lease_until": "2026-11-24T17:41:29Z",
+         *           "seen_at": "2026-11-24T17:41:29Z",
+         *           "started_at": "2026-11-24T09:00:00Z",
+         *           "state": "alive",
          *           "worker_id": "executor-1"
          *         }
          *       ]
