@@ -62,6 +62,10 @@ const pages = [
     lazyRouteComponent(() => import("./features/cases/CasePage"), "CasePage"),
   ),
   page(
+    "/p/$pid/import",
+    lazyRouteComponent(() => import("./features/imports/ImportPage"), "ImportPage"),
+  ),
+  page(
     "/p/$pid/environments",
     lazyRouteComponent(() => import("./features/environments/EnvironmentsPage"), "EnvironmentsPage"),
   ),

@@ -46,6 +46,7 @@ export type Channel = Schemas["ChannelRead"];
 export type ListedUser = Schemas["UserRead"] & Partial<Schemas["UserReadFull"]>;
 export type Platform = Schemas["Platform"];
 export type Settings = Schemas["SettingsRead"];
+export type Preferences = Schemas["PreferenceRead"];
 export type Token = Schemas["TokenRead"];
 export type AuditEntry = With<Schemas["AuditRead"], { before: Json; after: Json }>;
 export type StepDiff = With<

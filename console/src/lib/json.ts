@@ -16,13 +16,32 @@ export function writeJson(value: unknown, space?: number): string {
   return stringify(value, undefined, space) ?? "null";
 }
 
-/** Lay JSON text out over lines without changing a digit of it; other text stays as it is. */
+/** Lay JSON text out over lines without changing a digit of it, also where its end is missing; other text stays. */
 export function prettyJson(text: string): string {
   try {
     return writeJson(parseJson(text), 2);
   } catch {
-    return text;
+    return /^\s*[[{]\s*["[{\]}\d-]/.test(text) ? spread(text) : text;
   }
+}
+
+/** Breaks lines at brackets and commas, whatever stands between them. */
+function spread(text: string): string {
+  const parts: string[] = [];
+  let depth = 0;
+  const line = () => parts.push(`\n${"  ".repeat(depth)}`);
+  for (const [token] of text.matchAll(/"(?:\\.|[^"\\])*"?|[[\]{},:]|[^\s"[\]{},:]+/g)) {
+    if (token === "}" || token === "]") {
+      depth = Math.max(0, depth - 1);
+      line();
+    }
+    parts.push(token === ":" ? ": " : token);
+    if (token === "{" || token === "[") {
+      depth++;
+      line();
+    } else if (token === ",") line();
+  }
+  return parts.join("");
 }
 
 export function sameJson(a: unknown, b: unknown): boolean {

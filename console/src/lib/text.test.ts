@@ -15,6 +15,12 @@ test("text that is no JSON stays as it is", () => {
   expect(prettyJson("<b>hello</b>")).toBe("<b>hello</b>");
 });
 
+test("JSON whose end is missing is laid out as far as it goes", () => {
+  expect(prettyJson('{"id":9007199254740993,"items":[{"a":"x, {y}"},{"b":"cut o')).toBe(
+    '{\n  "id": 9007199254740993,\n  "items": [\n    {\n      "a": "x, {y}"\n    },\n    {\n      "b": "cut o',
+  );
+});
+
 test("values are the same by what they say", () => {
   expect(sameJson({ a: [1n] }, { a: [1] })).toBe(true);
   expect(sameJson({ a: "1" }, { a: 1 })).toBe(false);

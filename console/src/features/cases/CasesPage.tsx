@@ -14,6 +14,7 @@ import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
+import { BulkMenu } from "./BulkMenu";
 import { ModuleTree } from "./ModuleTree";
 
 type Search = Record<string, string | undefined>;
@@ -51,16 +52,14 @@ export function CasesPage() {
   });
   const results = new Map<number, LastResult>();
   for (const one of last.data?.data ?? []) if (!results.has(one.case_id)) results.set(one.case_id, one);
+  const done = async (said: string) => {
+    setChosen([]);
+    await Promise.all(["cases", "modules"].map((key) => queryClient.invalidateQueries({ queryKey: [key] })));
+    void message.success(said);
+  };
   const remove = useMutation({
     mutationFn: () => call("POST", "/catalog/cases:bulk", { body: { ids: chosen, action: "delete" } }),
-    onSuccess: async () => {
-      setChosen([]);
-      await Promise.all([
-        queryClient.invalidateQueries({ queryKey: ["cases"] }),
-        queryClient.invalidateQueries({ queryKey: ["modules"] }),
-      ]);
-      void message.success(t("cases.deleted"));
-    },
+    onSuccess: () => done(t("cases.deleted")),
   });
   const go = (change: Search) => {
     setChosen([]);
@@ -101,6 +100,7 @@ export function CasesPage() {
                 <Link to="/tasks/new" search={{ cases: chosen.join(",") } as never}>
                   <Button>{t("cases.schedule")}</Button>
                 </Link>
+                <BulkMenu pid={pid} ids={chosen} onDone={done} />
                 <Popconfirm title={t("cases.deleteSure", { count: chosen.length })} onConfirm={() => remove.mutate()}>
                   <Button danger>{t("action.delete")}</Button>
                 </Popconfirm>
@@ -121,7 +121,14 @@ export function CasesPage() {
                   {search.q || search.tag ? (
                     <Button onClick={() => go({ q: undefined, tag: undefined })}>{t("action.clearFilters")}</Button>
                   ) : (
-                    write && newCase
+                    write && (
+                      <>
+                        {newCase}
+                        <Link to={`/p/${pid}/import` as "/"} search={{ module: search.module } as never}>
+                          <Button>{t("imports.paste")}</Button>
+                        </Link>
+                      </>
+                    )
                   )}
                 </Empty>
               ) : (

@@ -38,7 +38,25 @@ export function ConflictDialog({ base, theirs, mine, busy, onSave, onSaveAsNew, 
       width={1040}
       title={t("conflict.title", { name: theirs.updated_by.username ?? "?", time: shortTime(theirs.updated_at) })}
       onCancel={onClose}
-      footer={null}
+      style={{ top: 24 }}
+      styles={{ body: { maxHeight: "calc(100vh - 190px)", overflow: "auto" } }}
+      footer={
+        <div className="actions">
+          <Button type="primary" loading={busy} disabled={open > 0} onClick={() => onSave(merged)}>
+            {open ? t("conflict.left", { count: open }) : t("conflict.merge")}
+          </Button>
+          <Button loading={busy} onClick={onSaveAsNew}>
+            {t("conflict.saveAsNew")}
+          </Button>
+          <Popconfirm title={t("conflict.overwriteSure")} onConfirm={() => onSave(mine)}>
+            <Button danger>{t("conflict.overwrite")}</Button>
+          </Popconfirm>
+          <Popconfirm title={t("conflict.takeSure")} onConfirm={onTake}>
+            <Button danger>{t("conflict.take")}</Button>
+          </Popconfirm>
+          <Button onClick={onClose}>{t("conflict.goOn")}</Button>
+        </div>
+      }
     >
       <div className="stack">
         <p style={{ margin: 0 }}>
@@ -60,21 +78,6 @@ export function ConflictDialog({ base, theirs, mine, busy, onSave, onSaveAsNew, 
             <Diff label={t("conflict.label")} before={before} after={after} />
           </section>
         )}
-        <div className="actions">
-          <Button type="primary" loading={busy} disabled={open > 0} onClick={() => onSave(merged)}>
-            {open ? t("conflict.left", { count: open }) : t("conflict.merge")}
-          </Button>
-          <Button loading={busy} onClick={onSaveAsNew}>
-            {t("conflict.saveAsNew")}
-          </Button>
-          <Popconfirm title={t("conflict.overwriteSure")} onConfirm={() => onSave(mine)}>
-            <Button danger>{t("conflict.overwrite")}</Button>
-          </Popconfirm>
-          <Popconfirm title={t("conflict.takeSure")} onConfirm={onTake}>
-            <Button danger>{t("conflict.take")}</Button>
-          </Popconfirm>
-          <Button onClick={onClose}>{t("conflict.goOn")}</Button>
-        </div>
       </div>
     </Modal>
   );

@@ -1,8 +1,12 @@
 import { InputNumber, Select } from "antd";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Document } from "~/api/types";
 import { JsonValue } from "~/features/steps/BodyEditor";
+import { pairVariables, variablePairs } from "~/features/steps/ValueInput";
 import type { Json } from "~/lib/json";
+import { KeyValue } from "~/ui/KeyValue";
+import { DataGrid } from "./DataGrid";
 
 /** What a case has beside its steps: variables, data rows, options. */
 export function SettingsTab({
@@ -20,6 +24,10 @@ export function SettingsTab({
     ) as Record<string, Json>;
     setDocument?.({ ...document, options: Object.keys(next).length ? next : undefined });
   };
+  const [asJson, setAsJson] = useState(false);
+  const data = document.data ?? [];
+  const putData = (rows: Record<string, Json>[]) =>
+    setDocument?.({ ...document, data: rows.length ? rows : undefined });
   return (
     <div className="stack">
       <div className="filters">
@@ -47,32 +55,32 @@ export function SettingsTab({
           onChange={(choice) => put({ failed_stop: choice === "task" ? undefined : choice === "yes" })}
         />
       </div>
-      <div className="halves">
-        <section>
-          <h3>{t("cases.variables")}</h3>
-          <JsonValue
-            label={t("cases.variables")}
-            value={document.variables ?? {}}
-            onChange={
-              setDocument &&
-              ((variables: Record<string, Json>) =>
-                setDocument({ ...document, variables: Object.keys(variables).length ? variables : undefined }))
-            }
-          />
-        </section>
-        <section>
-          <h3>{t("cases.data")}</h3>
-          <JsonValue
-            label={t("cases.data")}
-            value={document.data ?? []}
-            onChange={
-              setDocument &&
-              ((data: Record<string, Json>[]) => setDocument({ ...document, data: data.length ? data : undefined }))
-            }
-          />
-          <p className="faint small">{t("cases.dataHint")}</p>
-        </section>
-      </div>
+      <section>
+        <h3>{t("cases.variables")}</h3>
+        <KeyValue
+          label={t("cases.variables")}
+          separator="="
+          readOnly={!setDocument}
+          pairs={variablePairs(document.variables)}
+          onChange={(pairs) =>
+            setDocument?.({ ...document, variables: pairs.length ? pairVariables(pairs) : undefined })
+          }
+        />
+      </section>
+      <section>
+        <div className="actions" style={{ marginBottom: 8 }}>
+          <h3 style={{ margin: 0 }}>{t("cases.data")}</h3>
+          <button type="button" className="link small" onClick={() => setAsJson(!asJson)}>
+            {asJson ? t("keyValue.rows") : "JSON"}
+          </button>
+        </div>
+        {asJson ? (
+          <JsonValue label={t("cases.data")} value={data} onChange={setDocument && putData} />
+        ) : (
+          <DataGrid rows={data} onChange={setDocument && putData} />
+        )}
+        <p className="faint small">{t("cases.dataHint")}</p>
+      </section>
     </div>
   );
 }

@@ -4,8 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import type { Environment } from "~/api/types";
-import { readValue } from "~/features/steps/ValueInput";
-import { type Json, writeJson } from "~/lib/json";
+import { pairVariables, variablePairs } from "~/features/steps/ValueInput";
 import { Failure } from "~/ui/Failure";
 import { KeyValue } from "~/ui/KeyValue";
 import { When } from "~/ui/When";
@@ -19,17 +18,13 @@ interface Props {
   onSaved: () => void;
 }
 
-const shown = (value: Json) => (typeof value === "string" ? value : writeJson(value));
-
 /** An environment as a form. Secrets can be set and deleted, never read. */
 export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
   const { t } = useTranslation();
   const [name, setName] = useState(environment?.name ?? "");
   const [urls, setUrls] = useState<Pair[]>(Object.entries(environment?.base_urls ?? { default: "https://" }));
   const [headers, setHeaders] = useState<Pair[]>(Object.entries(environment?.headers ?? {}));
-  const [variables, setVariables] = useState<Pair[]>(
-    Object.entries(environment?.variables ?? {}).map(([key, value]) => [key, shown(value)]),
-  );
+  const [variables, setVariables] = useState<Pair[]>(variablePairs(environment?.variables));
   const [secrets, setSecrets] = useState<Pair[]>([]);
   const [gone, setGone] = useState<string[]>([]);
   const [isDefault, setDefault] = useState(environment?.is_default ?? false);
@@ -41,14 +36,7 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
         name,
         base_urls: Object.fromEntries(urls.filter(([key]) => key)),
         headers: Object.fromEntries(headers.filter(([key]) => key)),
-        variables: Object.fromEntries(
-          variables
-            .filter(([key]) => key)
-            .map(([key, text]): [string, Json] => [
-              key,
-              /^([[{"]|-?\d+(\.\d+)?$|true$|false$|null$)/.test(text) ? readValue(text) : text,
-            ]),
-        ),
+        variables: pairVariables(variables.filter(([key]) => key)),
         secrets: {
           ...Object.fromEntries(secrets.filter(([key, value]) => key && value)),
           ...Object.fromEntries(gone.map((key) => [key, null])),

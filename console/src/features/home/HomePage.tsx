@@ -7,6 +7,7 @@ import { projects } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { Cursor, Run, Upcoming } from "~/api/types";
 import { useSample } from "~/features/projects/sample";
+import { Trends } from "~/features/runs/Trends";
 import { duration, percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
@@ -96,6 +97,7 @@ export function HomePage() {
                   </Loaded>
                 </section>
               </div>
+              {pid && <ProjectTrend pid={pid} name={page.data.find((one) => one.id === pid)?.name ?? ""} />}
               <section className="panel">
                 <h2>{t("home.lastRuns")}</h2>
                 <Loaded query={runs}>
@@ -108,6 +110,11 @@ export function HomePage() {
       </Loaded>
     </Page>
   );
+}
+
+function ProjectTrend({ pid, name }: { pid: number; name: string }) {
+  const { t } = useTranslation();
+  return <Trends by={{ project_id: pid }} className="panel" title={t("home.trend", { name })} />;
 }
 
 function RunLines({ runs }: { runs: Run[] }) {
@@ -167,8 +174,8 @@ function Checklist({ pid }: { pid: number | null }) {
       key: "curl",
       text: t("home.step2"),
       action: pid && (
-        <Link to={`/p/${pid}/cases/new` as "/"}>
-          <Button>{t("cases.new")}</Button>
+        <Link to={`/p/${pid}/import` as "/"}>
+          <Button>{t("curl.paste")}</Button>
         </Link>
       ),
     },

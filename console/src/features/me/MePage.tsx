@@ -8,6 +8,7 @@ import type { Settings } from "~/api/types";
 import { setLanguage } from "~/i18n";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
+import { Quiet } from "./Quiet";
 
 interface Fields {
   language: "zh" | "en";
@@ -40,47 +41,49 @@ export function MePage() {
         </Link>
       }
     >
-      <Loaded query={own}>
-        {(found) => (
-          <Form<Fields>
-            className="panel"
-            layout="vertical"
-            style={{ maxWidth: 560 }}
-            initialValues={{ ...found, email: found.notify.email }}
-            onFinish={(fields) => save.mutate(fields)}
-          >
-            {save.error && <Failure error={save.error} />}
-            <Form.Item name="language" label={t("shell.language")}>
-              <Select
-                options={[
-                  { value: "zh", label: "中文" },
-                  { value: "en", label: "English" },
-                ]}
-              />
-            </Form.Item>
-            <Form.Item name="failed_stop" label={t("cases.failedStop")} valuePropName="checked">
-              <Switch />
-            </Form.Item>
-            <Form.Item
-              name="only_failed_log"
-              label={t("me.onlyFailedLog")}
-              valuePropName="checked"
-              extra={t("me.onlyFailedLogHint")}
+      <div className="halves">
+        <Loaded query={own}>
+          {(found) => (
+            <Form<Fields>
+              className="panel"
+              layout="vertical"
+              initialValues={{ ...found, email: found.notify.email }}
+              onFinish={(fields) => save.mutate(fields)}
             >
-              <Switch />
-            </Form.Item>
-            <Form.Item name="email" label={t("me.email")} valuePropName="checked">
-              <Switch />
-            </Form.Item>
-            <p className="faint small">
-              {t("me.zones", { browser: Intl.DateTimeFormat().resolvedOptions().timeZone, platform: zone ?? "–" })}
-            </p>
-            <Button type="primary" htmlType="submit" loading={save.isPending}>
-              {t("action.save")}
-            </Button>
-          </Form>
-        )}
-      </Loaded>
+              {save.error && <Failure error={save.error} />}
+              <Form.Item name="language" label={t("shell.language")}>
+                <Select
+                  options={[
+                    { value: "zh", label: "中文" },
+                    { value: "en", label: "English" },
+                  ]}
+                />
+              </Form.Item>
+              <Form.Item name="failed_stop" label={t("cases.failedStop")} valuePropName="checked">
+                <Switch />
+              </Form.Item>
+              <Form.Item
+                name="only_failed_log"
+                label={t("me.onlyFailedLog")}
+                valuePropName="checked"
+                extra={t("me.onlyFailedLogHint")}
+              >
+                <Switch />
+              </Form.Item>
+              <Form.Item name="email" label={t("me.email")} valuePropName="checked">
+                <Switch />
+              </Form.Item>
+              <p className="faint small">
+                {t("me.zones", { browser: Intl.DateTimeFormat().resolvedOptions().timeZone, platform: zone ?? "–" })}
+              </p>
+              <Button type="primary" htmlType="submit" loading={save.isPending}>
+                {t("action.save")}
+              </Button>
+            </Form>
+          )}
+        </Loaded>
+        <Quiet />
+      </div>
     </Page>
   );
 }

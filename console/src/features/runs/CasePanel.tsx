@@ -7,6 +7,7 @@ import type { CaseReport, CaseRun, RunDetail, StepResult } from "~/api/types";
 import { duration, percent } from "~/lib/time";
 import { Failure } from "~/ui/Failure";
 import { Status } from "~/ui/Status";
+import { History } from "./History";
 import { StepPanel } from "./StepPanel";
 import { isOpen } from "./useRun";
 import { VariableTable } from "./VariableTable";
@@ -56,6 +57,7 @@ export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }
           {duration(summary.duration_ms)}
           {summary.starts > 1 && ` · ${t("report.starts", { count: summary.starts })}`}
         </span>
+        <History caseId={summary.case_id} />
         <span className="spring" />
         {summary.project && (
           <Link to={`/p/${summary.project.id}/cases/${summary.case_id}` as "/"}>{t("report.openEditor")}</Link>

@@ -8,7 +8,17 @@ import { Trend } from "~/ui/Trend";
 type By = { case_id: number } | { task_id: number } | { project_id: number };
 
 /** Pass rate and duration by day, drawn and as a table. */
-export function Trends({ by, days = 30 }: { by: By; days?: number }) {
+export function Trends({
+  by,
+  days = 30,
+  title,
+  className,
+}: {
+  by: By;
+  days?: number;
+  title?: string;
+  className?: string;
+}) {
   const { t } = useTranslation();
   const trends = useQuery({
     queryKey: ["trends", by, days],
@@ -19,8 +29,8 @@ export function Trends({ by, days = 30 }: { by: By; days?: number }) {
   const points = trends.data?.data.filter((point) => point.pass_rate !== null) ?? [];
   if (points.length < 2) return null;
   return (
-    <section>
-      <h3>{t("runs.trend", { count: days })}</h3>
+    <section className={className}>
+      <h3>{title ?? t("runs.trend", { count: days })}</h3>
       <Trend
         label={t("runs.rate")}
         points={points.map((point) => ({ x: point.day, y: point.pass_rate ?? 0 }))}

@@ -39,7 +39,7 @@ export function ResponseView({ result, onAssert, onCapture, more = [], hideAsser
     {
       key: "headers",
       label: `${t("report.headers")} ${response.headers.length}`,
-      children: <HeaderTable headers={response.headers} />,
+      children: <HeaderTable headers={response.headers} onAssert={onAssert} onCapture={onCapture} />,
     },
     ...(hideAsserts
       ? []
@@ -62,7 +62,18 @@ export function ResponseView({ result, onAssert, onCapture, more = [], hideAsser
         tabBarExtraContent={
           response && (
             <span className="response-head num">
-              <strong>{response.status}</strong>
+              {onAssert ? (
+                <button
+                  type="button"
+                  className="link"
+                  title={`${t("pick.equals")} ${response.status}`}
+                  onClick={() => onAssert({ query: { type: "status" }, predicate: "==", value: response.status })}
+                >
+                  <strong>{response.status}</strong>
+                </button>
+              ) : (
+                <strong>{response.status}</strong>
+              )}
               <span>{duration(result.duration_ms)}</span>
               <span>{bytes(response.body_bytes)}</span>
               {type && <span className="faint small">{type}</span>}
@@ -74,7 +85,14 @@ export function ResponseView({ result, onAssert, onCapture, more = [], hideAsser
   );
 }
 
-export function HeaderTable({ headers }: { headers: [string, string][] }) {
+interface HeaderProps extends Pick<Props, "onAssert" | "onCapture"> {
+  headers: [string, string][];
+}
+
+/** Headers of a message; in the editor each can become an assertion or a capture. */
+export function HeaderTable({ headers, onAssert, onCapture }: HeaderProps) {
+  const { t } = useTranslation();
+  const variable = (name: string) => name.toLowerCase().replace(/\W+/g, "_");
   return (
     <table className="grid">
       <tbody>
@@ -87,6 +105,24 @@ export function HeaderTable({ headers }: { headers: [string, string][] }) {
             <td>
               <Mono text={value} />
             </td>
+            {onAssert && onCapture && (
+              <td className="nowrap">
+                <button
+                  type="button"
+                  className="link small"
+                  onClick={() => onAssert({ query: { type: "header", expr: name }, predicate: "==", value })}
+                >
+                  {t("steps.assert")}
+                </button>
+                <button
+                  type="button"
+                  className="link small"
+                  onClick={() => onCapture({ name: variable(name), query: { type: "header", expr: name } })}
+                >
+                  {t("steps.capture")}
+                </button>
+              </td>
+            )}
           </tr>
         ))}
       </tbody>

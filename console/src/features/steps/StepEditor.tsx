@@ -1,14 +1,14 @@
 import { Input, InputNumber, Select, Switch, Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Request, Step, StepResult } from "~/api/types";
-import { type Json, writeJson } from "~/lib/json";
+import type { Json } from "~/lib/json";
 import { type FieldProps, KeyValue } from "~/ui/KeyValue";
 import { Asserts, Captures } from "./Asserts";
 import { BodyEditor } from "./BodyEditor";
 import { StepJson } from "./StepJson";
 import { TemplateInput } from "./TemplateInput";
 import { asPairs, fromPairs, tidy } from "./tree";
-import { readValue } from "./ValueInput";
+import { pairVariables, variablePairs } from "./ValueInput";
 import { METHODS } from "./words";
 
 interface Props {
@@ -69,20 +69,8 @@ export function StepEditor({ step, onChange, result, readOnly, onCurl }: Props) 
           label={t("steps.variables")}
           field={templateField}
           readOnly={readOnly}
-          pairs={Object.entries(step.variables ?? {}).map(([name, value]) => [
-            name,
-            typeof value === "string" ? value : writeJson(value),
-          ])}
-          onChange={(pairs) =>
-            set({
-              variables: Object.fromEntries(
-                pairs.map(([name, text]): [string, Json] => [
-                  name,
-                  /^[[{"\d-]|^(true|false|null)$/.test(text) ? readValue(text) : text,
-                ]),
-              ),
-            })
-          }
+          pairs={variablePairs(step.variables)}
+          onChange={(pairs) => set({ variables: pairVariables(pairs) })}
         />
       )}
       {!["request", "wait", "set"].includes(step.type) && (

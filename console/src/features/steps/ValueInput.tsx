@@ -11,6 +11,23 @@ export function readValue(text: string): Json {
   }
 }
 
+const NO_TEXT = /^[[{"\d-]|^(true|false|null)$/;
+
+/** Variables as pairs of texts: what is no text, or would be read as something else, is written as JSON. */
+export function variablePairs(variables: Record<string, Json> | undefined): [string, string][] {
+  return Object.entries(variables ?? {}).map(([name, value]) => {
+    const plain = typeof value === "string" && (!NO_TEXT.test(value) || readValue(value) === value);
+    return [name, plain ? value : writeJson(value)];
+  });
+}
+
+/** The way back: what looks like a number, a list, an object, true, false or null is one. */
+export function pairVariables(pairs: [string, string][]): Record<string, Json> {
+  return Object.fromEntries(
+    pairs.map(([name, text]): [string, Json] => [name, NO_TEXT.test(text) ? readValue(text) : text]),
+  );
+}
+
 interface Props {
   value: Json | undefined;
   label: string;

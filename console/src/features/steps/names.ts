@@ -26,7 +26,7 @@ export function useNames(): Names {
   return useContext(NamesContext);
 }
 
-const NAME = /(\\?)\{\{\s*([\p{L}_][\p{L}\p{N}_-]*)/gu;
+const NAME = /(\\?)\{\{\s*([\p{L}_][\p{L}\p{N}_-]*)[^{}]*\}\}/gu;
 
 /** The names that the templates in a value use, each once. */
 export function namesIn(value: unknown, found = new Set<string>()): Set<string> {
