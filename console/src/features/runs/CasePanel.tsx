@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import type { CaseReport, CaseRun, RunDetail, StepResult } from "~/api/types";
 import { duration, percent } from "~/lib/time";
-import { Failure } from "~/ui/Failure";
+import { Loaded } from "~/ui/Page";
 import { Status } from "~/ui/Status";
 import { History } from "./History";
 import { StepPanel } from "./StepPanel";
@@ -71,7 +71,7 @@ export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }
           style={{ marginBottom: 12 }}
         />
       )}
-      {report.error && <Failure error={report.error} retry={() => void report.refetch()} />}
+      {(report.isLoading || report.error) && <Loaded query={report}>{() => null}</Loaded>}
       {first?.purged && <Alert type="info" showIcon title={t("report.purged")} />}
       <ul className="step-chips" aria-label={t("cases.steps")}>
         {steps.map((one) => (
