@@ -97,7 +97,7 @@ async def _seed(parts: Stores, tasks: int, owners: int, due: str = "NULL::timest
                     n % {owners} + 1, n % {owners} + 1
                 FROM generate_series(1, {tasks}) AS n
                 RETURNING id, owner_ids)
-            INSERT INTO task_owner SELECT owner_ids[1], id FROM made""")
+            INSERT INTO task_owner SELECT owner_ids[1], id, true FROM made""")
     if tasks > 10_000:
         async with parts.connection("scheduler") as connection:
             await connection.execute("VACUUM ANALYZE task")
@@ -231,7 +231,9 @@ async def _list_ms(calls: int) -> list[float]:
         for number in range(calls + 20):
             began = time.perf_counter()
             async with database.transaction() as session:
-                total, page = await queries.list_tasks(session, seen_by=number % 10 + 1, offset=0, limit=20)
+                total, page = await queries.list_tasks(
+                    session, queries.TaskFilter(seen_by=number % 10 + 1), offset=0, limit=20
+                )
             if number >= 20:
                 times.append((time.perf_counter() - began) * 1000)
             if total < 1000 or not page:

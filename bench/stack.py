@@ -115,10 +115,10 @@ async def nginx(folder: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def log_in(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the first superuser."""
+async def log_in(url: str, username: str = "admin", password: str = ADMIN_PASSWORD) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a user, by default the first superuser."""
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        answer = await client.post("/user/login", json={"username": "admin", "password": ADMIN_PASSWORD})
+        answer = await client.post("/user/login", json={"username": username, "password": password})
         client.headers["Authorization"] = f"Token {answer.raise_for_status().json()['token']}"
         yield client
 

@@ -112,7 +112,7 @@ class Case(Stamped, table=True):
     folded_name: str = Field(sa_type=Text)
     """The name in the one letter case that searches use."""
     grams: list[str] = Field(sa_type=ARRAY(Text))
-    """Single characters and pairs of `folded_name`: the index of a search for any part of it, in any script."""
+    """The grams of `folded_name` (`kit/grams.py`): the index of a search for any part of it."""
     tags: list[str] = Field(sa_type=ARRAY(Text))
     step_count: int
 

@@ -8,24 +8,6 @@ MAX_CALL_DEPTH = 10
 RANK_GAP = 2**20
 
 
-def fold(text: str) -> str:
-    """The one letter case that searches use."""
-    return text.casefold()
-
-
-def grams(folded: str) -> list[str]:
-    """Every character and every pair of neighbours, each once.
-
-    Whatever contains a text contains all grams of it, also where words have no spaces between them.
-    """
-    return sorted({*folded, *(folded[i : i + 2] for i in range(len(folded) - 1))})
-
-
-def search_grams(folded: str) -> list[str]:
-    """The grams that a text searched for needs looked up: its pairs, or its only character."""
-    return sorted({folded[i : i + 2] for i in range(len(folded) - 1)} or {folded})
-
-
 def steps_of(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every step of a valid document with its path, those inside groups and of the teardown included."""
     for part in ("steps", "teardown"):

@@ -52,7 +52,8 @@ class Task(Base, table=True):
         CheckConstraint("open_firings >= 0", name="open_firings"),
         CheckConstraint("status IN ('pending', 'running') OR next_due_at IS NULL", name="terminal"),
         CheckConstraint("(cron IS NULL) = (timezone IS NULL)", name="cron"),
-        Index(None, "next_due_at", postgresql_where=text("next_due_at IS NOT NULL AND NOT paused")),
+        Index(None, "next_due_at", "id", postgresql_where=text("next_due_at IS NOT NULL AND NOT paused")),
+        Index("task_paused_idx", "next_due_at", "id", postgresql_where=text("next_due_at IS NOT NULL AND paused")),
         Index(None, "status", "id"),
     )
 
@@ -63,6 +64,8 @@ class Task(Base, table=True):
     targets: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
     """Modules and tags whose cases run beside `case_ids`: those that are there when the task fires."""
     owner_ids: list[int] = Field(sa_column=Column(ARRAY(Integer), nullable=False))
+    project_ids: list[int] = Field(sa_column=Column(ARRAY(Integer), nullable=False, server_default="{}"))
+    """Projects of its cases and targets."""
     parallel: int = Field(sa_column=Column(SmallInteger, nullable=False))
     max_parallel: int = Field(sa_column=Column(SmallInteger, nullable=False))
     environments: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
@@ -106,16 +109,37 @@ class Task(Base, table=True):
         return self.id
 
 
-class TaskCount(Base, table=True):
-    """How many tasks there are of a status, kept by triggers: counting a million rows takes too long for a list.
+class TaskListing(Base, table=True):
+    """What lists of tasks are searched and sorted by: apart from `task`, so that firing has fewer indexes to keep."""
 
+    __tablename__ = "task_listing"
+    __table_args__ = (
+        Index(None, "name", "task_id"),
+        Index(None, "updated_at", "task_id"),
+        Index(None, "grams", postgresql_using="gin"),
+    )
+
+    task_id: int = Field(sa_column=Column(ForeignKey("task.id"), primary_key=True))
+    name: str = Field(sa_column=_text())
+    folded_name: str = Field(sa_column=_text())
+    grams: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    """The grams of `folded_name` (`kit/grams.py`): the index of a search for any part of it."""
+    updated_at: datetime = Field(sa_column=_time())
+
+
+class TaskCount(Base, table=True):
+    """How many tasks there are of a kind and status, kept by triggers: counting many rows takes too long for a list.
+
+    Kinds: `all` (of id 0), `owner` and `maker` (who made a task and does not own it) of a user, `project` of a project.
     The sum over all backends counts; each database session has rows of its own, so that none waits for another.
     """
 
     __tablename__ = "task_count"
 
-    backend: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str = Field(sa_column=Column(Text, primary_key=True))
+    of_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     status: str = Field(sa_column=Column(Text, primary_key=True))
+    backend: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     tasks: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
@@ -123,9 +147,12 @@ class TaskOwner(Base, table=True):
     """Who sees a task in the own list: its owners and who made it."""
 
     __tablename__ = "task_owner"
+    __table_args__ = (Index("task_owner_owns_idx", "owner_id", "task_id", postgresql_where=text("owns")),)
 
     owner_id: int = Field(primary_key=True)
     task_id: int = Field(sa_column=Column(ForeignKey("task.id"), primary_key=True, index=True))
+    owns: bool
+    """False: the user made the task, and does not own it."""
 
 
 class TaskProject(Base, table=True):

@@ -6,15 +6,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, exists, func, text
+from sqlalchemy import Integer, RowMapping, SQLColumnExpression, any_, func, literal, text, union_all
 from sqlalchemy import select as select_columns
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
+from kit.grams import fold, search_grams
 from services.scheduler.db import database
-from services.scheduler.models import AnyKnown, Firing, Task, TaskCount, TaskOwner, TaskProject
+from services.scheduler.models import AnyKnown, Firing, Task, TaskCount, TaskListing, TaskOwner, TaskProject
 
 MAX_ID = 2**31 - 1
+COUNTED = 2000
+"""Where no kept count can tell the total, so many tasks are counted at most: then the time of a list has a bound."""
 _USERS = database.metadata.tables["known_user"]
 
 
@@ -80,50 +86,109 @@ async def ledgers(session: AsyncSession, due: Sequence[Any]) -> dict[int, Ledger
     return {row.task_id: Ledger(set(row.due_ats), row.one_waits) for row in found}
 
 
-async def list_tasks(  # noqa: PLR0913 (its filters)
-    session: AsyncSession,
-    *,
-    seen_by: int | None = None,
-    owner_id: int | None = None,
-    project_id: int | None = None,
-    status: str | None = None,
-    search: str | None = None,
-    order: ColumnElement[Any] | None = None,
-    offset: int,
-    limit: int,
+@dataclass(frozen=True)
+class TaskFilter:
+    """Which tasks a list shows: those that meet every condition that is given."""
+
+    seen_by: int | None = None
+    """Those that a user owns or made."""
+    owner_id: int | None = None
+    project_id: int | None = None
+    status: str | None = None
+    search: str | None = None
+    """A part of the name, in any letter case."""
+
+
+async def list_tasks(
+    session: AsyncSession, wanted: TaskFilter, sort: str = "-id", *, offset: int, limit: int
 ) -> tuple[int, list[Task]]:
-    """How many tasks there are of a kind, and a page of them, by default the newest first.
+    """How many tasks there are of a kind, and a page of them.
 
-    `seen_by` keeps those that a user owns or made, `owner_id` those that a user owns.
+    `sort` is `id`, `name`, `updated_at` or `next_due_at`, with `-` the greatest first; where nothing is due comes last.
     """
-    whose = seen_by if seen_by is not None else owner_id
-    filters: list[ColumnElement[bool]] = []
-    if owner_id is not None:
-        filters.append(col(Task.owner_ids).contains([owner_id]))
-    if project_id is not None:
-        filters.append(_in_project(project_id))
-    if search:
-        filters.append(col(Task.task_name).icontains(search, autoescape=True))
-    of_status = [] if status is None else [col(Task.status) == status]
+    query, id_ = _filtered(wanted)
+    total = await _kept_total(session, wanted)
+    if total is None:
+        found = (await session.execute(query.with_only_columns(id_).limit(COUNTED + 1))).scalars().all()
+        total = min(len(found), COUNTED)
+        if len(found) <= COUNTED:
+            query, id_ = select(Task).where(col(Task.id) == any_(literal(found, ARRAY(Integer)))), col(Task.id)
+    if sort.endswith("next_due_at"):
+        return total, await _by_due_time(session, query, descending=sort.startswith("-"), offset=offset, limit=limit)
+    order: list[SQLColumnExpression[Any]] = [id_]
+    if not sort.endswith("id"):
+        query = query.join(TaskListing, col(TaskListing.task_id) == id_)
+        order = [col(TaskListing.name if sort.endswith("name") else TaskListing.updated_at), col(TaskListing.task_id)]
+    if sort.startswith("-"):
+        order = [column.desc() for column in order]
+    return total, list(await session.exec(query.order_by(*order).offset(offset).limit(limit)))
 
-    query, id_ = select(Task).where(*filters, *of_status), col(Task.id)
-    if whose is not None:
+
+def _filtered(wanted: TaskFilter) -> tuple[SelectOfScalar[Task], SQLColumnExpression[Any]]:
+    """The tasks wanted, and the column that has their ids in the index of the narrowest list."""
+    query: SelectOfScalar[Task] = select(Task)
+    id_: SQLColumnExpression[Any] = col(Task.id)
+    user = wanted.owner_id if wanted.seen_by is None else wanted.seen_by
+    if wanted.project_id is not None:
+        id_ = col(TaskProject.task_id)
+        query = query.join(TaskProject, id_ == col(Task.id)).where(col(TaskProject.project_id) == wanted.project_id)
+    if user is not None:
         id_ = col(TaskOwner.task_id)
-        query = query.join(TaskOwner, id_ == col(Task.id)).where(col(TaskOwner.owner_id) == whose)
-    if whose is None and not filters:
-        counts = select(func.coalesce(func.sum(TaskCount.tasks), 0))
-        counted = counts if status is None else counts.where(col(TaskCount.status) == status)
-    elif not filters and not of_status:
-        counted = select(func.count()).select_from(TaskOwner).where(col(TaskOwner.owner_id) == whose)
-    else:
-        counted = select(func.count()).select_from(query.with_only_columns(id_).subquery())
-    total = (await session.exec(counted)).one()
-    page = query.order_by(*([] if order is None else [order]), id_.desc()).offset(offset).limit(limit)
-    return int(total), list(await session.exec(page))
+        query = query.join(TaskOwner, id_ == col(Task.id)).where(col(TaskOwner.owner_id) == user)
+    if wanted.owner_id is not None:
+        query = query.where(col(TaskOwner.owns))
+    if wanted.status is not None:
+        query = query.where(col(Task.status) == wanted.status)
+    if wanted.search:
+        named, folded = aliased(TaskListing), fold(wanted.search)
+        query = query.join(named, col(named.task_id) == id_).where(
+            func.strpos(named.folded_name, folded) > 0, col(named.grams).contains(search_grams(folded))
+        )
+    return query, id_
 
 
-def _in_project(project_id: int) -> ColumnElement[bool]:
-    return exists().where(col(TaskProject.project_id) == project_id, col(TaskProject.task_id) == col(Task.id))
+async def _kept_total(session: AsyncSession, wanted: TaskFilter) -> int | None:
+    """How many tasks there are, where the kept counts can tell."""
+    ids = {"seen_by": wanted.seen_by, "owner": wanted.owner_id, "project": wanted.project_id}
+    given = {kind: id_ for kind, id_ in ids.items() if id_ is not None} or {"all": 0}
+    if wanted.search or len(given) > 1:
+        return None
+    [(kind, of_id)] = given.items()
+    kinds = ["owner", "maker"] if kind == "seen_by" else [kind]
+    kept = select(func.coalesce(func.sum(TaskCount.tasks), 0))
+    kept = kept.where(col(TaskCount.kind).in_(kinds), col(TaskCount.of_id) == of_id)
+    if wanted.status is not None:
+        kept = kept.where(col(TaskCount.status) == wanted.status)
+    return int((await session.exec(kept)).one())
+
+
+async def _by_due_time(
+    session: AsyncSession, query: SelectOfScalar[Task], *, descending: bool, offset: int, limit: int
+) -> list[Task]:
+    """A page in the order of the next due times; after those, the newest first, the tasks that have none.
+
+    In parts, each of which has an index: what is due, what is paused, and the rest.
+    """
+    due, id_ = col(Task.next_due_at), col(Task.id)
+
+    def order(due: SQLColumnExpression[Any], id_: SQLColumnExpression[Any]) -> list[SQLColumnExpression[Any]]:
+        return [due.desc(), id_.desc()] if descending else [due, id_]
+
+    parts = [
+        query.where(due.is_not(None), paused).order_by(*order(due, col(Task.id))).limit(offset + limit)
+        for paused in (~col(Task.paused), col(Task.paused))
+    ]
+    dated = aliased(Task, union_all(*parts).subquery())
+    page = select(dated).order_by(*order(col(dated.next_due_at), col(dated.id)))
+    tasks = list(await session.exec(page.offset(offset).limit(limit)))
+    if len(tasks) < limit:
+        passed = len(tasks) + offset
+        if not tasks and offset:
+            counted = select(func.count()).select_from(query.where(due.is_not(None)).subquery())
+            passed = (await session.exec(counted)).one()
+        rest = query.where(due.is_(None)).order_by(id_.desc()).offset(max(0, offset - passed)).limit(limit - len(tasks))
+        tasks += await session.exec(rest)
+    return tasks
 
 
 @dataclass(frozen=True)
@@ -155,9 +220,10 @@ async def occurrences(session: AsyncSession, task_id: int, *, offset: int, limit
 
 async def due_before(session: AsyncSession, moment: datetime, project_id: int | None, limit: int) -> list[Task]:
     """Tasks that are not paused and are due before a moment, soonest first."""
-    query = select(Task).where(col(Task.next_due_at) < moment, col(Task.paused).is_(False))
+    query = select(Task).where(col(Task.next_due_at) < moment, ~col(Task.paused))
     if project_id is not None:
-        query = query.where(_in_project(project_id))
+        query = query.join(TaskProject, col(TaskProject.task_id) == col(Task.id))
+        query = query.where(col(TaskProject.project_id) == project_id)
     return list(await session.exec(query.order_by(col(Task.next_due_at)).limit(limit)))
 
 

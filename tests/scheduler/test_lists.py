@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from contracts.auth import UserChanged
 from contracts.catalog import CaseChanged
+from services.scheduler import queries
 from services.scheduler.main import service
 from services.scheduler.usecases import saving
 from tests.scheduler.conftest import ADMIN, BOB, EVE, Client, Scheduler, case, completed, user
@@ -140,6 +141,46 @@ async def test_the_list_of_all_tasks_is_filtered_and_sorted(scheduler: Scheduler
     assert await ids(scheduler.eve, path, sort="name", status="pending") == [first, second, third]
 
 
+async def test_the_list_by_due_time_has_what_is_paused_in_its_place_and_what_is_not_due_last(
+    scheduler: Scheduler,
+) -> None:
+    hour = {hours: await scheduler.time(hours * 3600) for hours in (1, 2, 3)}
+    third, first, paused = [(await scheduler.save(startTime=hour[hours]))["id"] for hours in (3, 1, 2)]
+    over = [(await scheduler.save())["id"] for _ in range(3)]
+    for id_ in over:
+        await scheduler.bob.post("/api-data/cancel-scheduled-task", json={"task_id": id_})
+    assert (await scheduler.bob.post(f"/scheduler/tasks/{paused}/pause")).status_code == 200
+    path, last = "/scheduler/tasks", over[::-1]
+
+    for sort, order in (
+        ("next_due_at", [first, paused, third, *last]),
+        ("-next_due_at", [third, paused, first, *last]),
+    ):
+        for filters in ({}, {"owner_id": BOB}, {"project_id": 7}, {"search": "登录"}):
+            assert await ids(scheduler.eve, path, sort=sort, **filters) == order
+        for size in (1, 2, 4, 5):
+            pages = [await ids(scheduler.eve, path, sort=sort, page=n, page_size=size) for n in range(1, 8)]
+            assert [id_ for page in pages for id_ in page] == order
+    assert await ids(scheduler.eve, path, sort="next_due_at", status="cancelled", page=2, page_size=2) == last[2:]
+
+
+async def test_a_search_counts_up_to_a_bound_and_pages_past_it(scheduler: Scheduler) -> None:
+    made = await copies(scheduler, await scheduler.save(task_name="many"), queries.COUNTED + 5)
+    few = (await scheduler.save(task_name="few of MANY"))["id"]
+    async with service.database.transaction() as session:
+        listed = """INSERT INTO task_listing SELECT task.id, name, folded_name, grams, listed.updated_at
+                    FROM task, task_listing AS listed WHERE task.id = ANY(:ids) AND name = 'many'"""
+        await session.execute(text(listed), {"ids": made})
+
+    async def find(**params: Any) -> tuple[int, list[int]]:
+        answer = (await scheduler.eve.get("/scheduler/tasks", params=params)).json()
+        return answer["total"], [task["id"] for task in answer["data"]]
+
+    assert await find(search="FEW OF m") == (1, [few])
+    assert await find(search="any", page_size=2) == (queries.COUNTED, [few, made[-1]])
+    assert (await find(search="any", page=queries.COUNTED // 200 + 1, page_size=200))[1] == [*made[5::-1], made[0] - 1]
+
+
 async def test_a_list_that_has_not_changed_is_not_sent_again(scheduler: Scheduler) -> None:
     task = await scheduler.save()
     first = await scheduler.eve.get("/scheduler/tasks")
@@ -181,19 +222,47 @@ async def test_a_user_that_auth_no_longer_knows_sees_nothing(scheduler: Schedule
 
 
 async def test_totals_are_right_whatever_happened(scheduler: Scheduler) -> None:
-    async def totals() -> dict[str, int]:
-        statuses = ("", "pending", "running", "completed", "failed", "cancelled")
+    lists = {
+        "all": (scheduler.admin, PATH, {}, "true"),
+        "own": (scheduler.eve, PATH, {}, f"{EVE} = ANY(owner_ids) OR created_by = {EVE}"),
+        "made": (scheduler.bob, PATH, {}, f"{BOB} = ANY(owner_ids) OR created_by = {BOB}"),
+        "owned": (scheduler.eve, "/scheduler/tasks", {"owner_id": BOB}, f"{BOB} = ANY(owner_ids)"),
+        "project": (scheduler.eve, "/scheduler/tasks", {"project_id": 7}, "7 = ANY(project_ids)"),
+        "both": (
+            scheduler.eve,
+            "/scheduler/tasks",
+            {"project_id": 7, "owner_id": EVE},
+            f"{EVE} = ANY(owner_ids) AND 7 = ANY(project_ids)",
+        ),
+    }
+    statuses = ("", "pending", "running", "completed", "failed", "cancelled")
+
+    async def totals() -> dict[tuple[str, str], int]:
         return {
-            status: (await scheduler.admin.get(PATH, params={"status": status} if status else {})).json()["total"]
+            (name, status): (await client.get(path, params=filters | ({"status": status} if status else {}))).json()[
+                "total"
+            ]
+            for name, (client, path, filters, _) in lists.items()
             for status in statuses
         }
 
-    async def counted() -> dict[str, int]:
-        rows = await scheduler.rows("SELECT status, count(*) AS n FROM task GROUP BY ROLLUP (status)")
-        return {row["status"] or "": row["n"] for row in rows}
+    async def counted() -> dict[tuple[str, str], int]:
+        found: dict[tuple[str, str], int] = {}
+        for name, (*_, condition) in lists.items():
+            query = f"SELECT status, count(*) AS n FROM task WHERE {condition} GROUP BY ROLLUP (status)"
+            found |= {(name, row["status"] or ""): row["n"] for row in await scheduler.rows(query)}
+        return {(name, status): found.get((name, status), 0) for name in lists for status in statuses}
 
     tasks = await copies(scheduler, await scheduler.save(), 20)
+    shared = await scheduler.save(owner_ids=[EVE, BOB], case_ids=[22, 20])
+    async with service.database.transaction() as session:
+        await session.execute(text(f"INSERT INTO task_owner SELECT {BOB}, id, true FROM task ON CONFLICT DO NOTHING"))
+        await session.execute(text("INSERT INTO task_project SELECT 7, id FROM task ON CONFLICT DO NOTHING"))
+    await scheduler.save(owner_ids=[EVE])
+    await scheduler.save(scheduler.admin, case_ids=[30], owner_ids=[EVE])
+    await scheduler.save(task_id=shared["id"], owner_ids=[EVE])
     await scheduler.bob.post("/api-data/cancel-scheduled-task", json={"task_id": tasks[0]})
+    await scheduler.bob.post("/api-data/cancel-scheduled-task", json={"task_id": shared["id"]})
     await scheduler.move_clock(timedelta(hours=2))
     await scheduler.tick()
     first, second, *_ = await scheduler.due()
@@ -202,5 +271,6 @@ async def test_totals_are_right_whatever_happened(scheduler: Scheduler) -> None:
     async with service.database.transaction() as session:
         await saving.sum_up_counts(session)
 
-    assert before == await totals() == {status: (await counted()).get(status, 0) for status in before}
-    assert before == {"": 21, "pending": 0, "running": 18, "completed": 1, "failed": 1, "cancelled": 1}
+    assert before == await totals() == await counted()
+    assert [before["all", status] for status in statuses] == [24, 0, 20, 1, 1, 2]
+    assert [before[name, ""] for name in lists] == [24, 3, 23, 21, 23, 2]

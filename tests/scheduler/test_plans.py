@@ -20,7 +20,7 @@ async def statements(scheduler: Scheduler) -> AsyncIterator[list[str]]:
     task = await scheduler.save()
     ids = await copies(scheduler, task, STORED)
     async with service.database.transaction() as session:
-        owners = "INSERT INTO task_owner SELECT 5000 + id % 1000, id FROM task WHERE id = ANY(:ids)"
+        owners = "INSERT INTO task_owner SELECT 5000 + id % 1000, id, true FROM task WHERE id = ANY(:ids)"
         firings = """
             INSERT INTO firing (task_id, due_at, trigger, attempt, max_attempts, state, run_id, fired_at, heard_at)
             SELECT id, scheduled_at - interval '1 day' * n, 'schedule', 1, 1, 'passed', uuidv7(), now(), now()

@@ -22,10 +22,10 @@ CANCEL, SAVE = "/api-data/cancel-scheduled-task", "/api-data/schedule-api-cases"
 
 async def copies(scheduler: Scheduler, task: dict[str, Any], count: int) -> list[int]:
     """Store copies of a task; answers their ids."""
-    columns = """task_name, name_generated, case_ids, targets, owner_ids, parallel, max_parallel, environments,
-        failed_stop, only_failed_log, notify, scheduled_at, cron, timezone, until, overlap, misfire_grace_seconds,
-        max_retries, retry_delay_seconds, status, next_due_at, paused, open_firings, execution_count, created_at,
-        updated_at, created_by, updated_by"""
+    columns = """task_name, name_generated, case_ids, targets, owner_ids, project_ids, parallel, max_parallel,
+        environments, failed_stop, only_failed_log, notify, scheduled_at, cron, timezone, until, overlap,
+        misfire_grace_seconds, max_retries, retry_delay_seconds, status, next_due_at, paused, open_firings,
+        execution_count, created_at, updated_at, created_by, updated_by"""
     async with service.database.transaction() as session:
         made = await session.execute(
             text(f"INSERT INTO task ({columns}) SELECT {columns} FROM task, generate_series(1, :n) WHERE id = :id "

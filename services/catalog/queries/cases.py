@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, text
+from sqlalchemy import Integer, any_, func, literal, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from kit.errors import NotFound
+from kit.grams import fold, search_grams
 from kit.http import Page, Paging
 from services.catalog import rules
 from services.catalog.models import Case, CaseCall, CaseRevision, Module, Project
@@ -17,9 +19,12 @@ from services.catalog.queries.projects import parents_of, people, people_named, 
 from services.catalog.schemas.cases import CaseItem, CaseRead, RevisionItem, RevisionRead
 from services.catalog.schemas.fields import Person
 
-FEW = 10_000
-"""Up to so many matches are found first and sorted then. PostgreSQL would walk the index of the order in hope of an
-early match, past every case when there are few."""
+COUNTED = 2000
+"""Where no kept count can tell the total, so many cases are counted at most: then the time of a list has a bound.
+
+They are found first and sorted then. PostgreSQL would walk the index of the order in hope of an early match, past every
+case when there are few.
+"""
 
 
 @dataclass(frozen=True)
@@ -148,13 +153,17 @@ async def list_cases(session: AsyncSession, paging: Paging, wanted: CaseFilter, 
     Raises: NotFound (no such project or module).
     """
     conditions = await _conditions(session, wanted)
-    total = await _total(session, wanted, conditions)
     column = getattr(Case, sort.removeprefix("-"))
     order = [column.desc(), col(Case.id).desc()] if sort.startswith("-") else [column, col(Case.id)]
-    query = select(Case).where(*conditions)
-    if wanted.filtered and total <= FEW:
-        found = select(Case.id).where(*conditions).cte("found").prefix_with("MATERIALIZED")
-        query = select(Case).join(found, found.c.id == Case.id)
+    if wanted.filtered:
+        found = (await session.exec(select(Case.id).where(*conditions).limit(COUNTED + 1))).all()
+        total = min(len(found), COUNTED)
+        query = select(Case).where(
+            *(conditions if len(found) > COUNTED else [col(Case.id) == any_(literal(found, ARRAY(Integer)))])
+        )
+    else:
+        total = await _kept_total(session, wanted)
+        query = select(Case).where(*conditions)
     query = query.order_by(*order).limit(paging.page_size).offset(paging.offset)
     data = await case_items(session, (await session.exec(query)).all())
     return Page(total=total, page=paging.page, page_size=paging.page_size, data=data)
@@ -183,8 +192,8 @@ async def _conditions(session: AsyncSession, wanted: CaseFilter) -> list[ColumnE
             col(Case.module_id) == modules.pop() if len(modules) == 1 else col(Case.module_id).in_(modules)
         )
     if wanted.search:
-        folded = rules.fold(wanted.search)
-        conditions.append(col(Case.grams).contains(rules.search_grams(folded)))
+        folded = fold(wanted.search)
+        conditions.append(col(Case.grams).contains(search_grams(folded)))
         conditions.append(func.strpos(Case.folded_name, folded) > 0)
     if wanted.tag is not None:
         conditions.append(col(Case.tags).contains([wanted.tag]))
@@ -193,10 +202,8 @@ async def _conditions(session: AsyncSession, wanted: CaseFilter) -> list[ColumnE
     return conditions
 
 
-async def _total(session: AsyncSession, wanted: CaseFilter, conditions: list[ColumnElement[bool]]) -> int:
-    """How many cases there are: from the kept counts where they can tell, else counted."""
-    if wanted.filtered:
-        return (await session.exec(select(func.count()).select_from(Case).where(*conditions))).one()
+async def _kept_total(session: AsyncSession, wanted: CaseFilter) -> int:
+    """How many cases there are of a project or module."""
     if wanted.module_id is not None:
         mine: list[ColumnElement[bool]] = [col(Module.id).in_(await _modules(session, wanted))]
         if wanted.project_id is not None:

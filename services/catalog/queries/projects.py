@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from kit.caller import Caller
 from kit.errors import NotFound, RevisionConflict
+from kit.grams import fold
 from kit.http import Page, Paging
 from services.catalog import rules
 from services.catalog.db import database
@@ -135,7 +136,7 @@ async def list_projects(
     query = select(Project).where(~col(Project.deleted))
     if search:
         found = func.concat(Project.name, "\n", Project.description)
-        query = query.where(func.strpos(func.lower(found), rules.fold(search)) > 0)
+        query = query.where(func.strpos(func.lower(found), fold(search)) > 0)
     total = (await session.exec(select(func.count()).select_from(query.subquery()))).one()
     column = getattr(Project, sort.removeprefix("-"))
     order = [column.desc(), col(Project.id).desc()] if sort.startswith("-") else [column, col(Project.id)]

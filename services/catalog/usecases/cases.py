@@ -18,6 +18,7 @@ from contracts.catalog import CaseChanged
 from kit import clock
 from kit.caller import Caller
 from kit.errors import FieldFault, InvalidParameter, NotFound
+from kit.grams import fold, grams
 from kit.http import Given
 from kit.messages import translate
 from kit.outbox import publish
@@ -190,8 +191,8 @@ async def save(session: AsyncSession, changed: Sequence[tuple[Case, dict[str, An
     events = []
     for case, document in changed:
         case.name = document["name"]
-        case.folded_name = rules.fold(case.name)
-        case.grams = rules.grams(case.folded_name)
+        case.folded_name = fold(case.name)
+        case.grams = grams(case.folded_name)
         case.tags = document.get("tags") or []
         case.step_count = sum(1 for _ in rules.steps_of(document))
         saved = CaseRevision(

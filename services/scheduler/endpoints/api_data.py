@@ -118,9 +118,8 @@ async def scheduled_tasks(
 ) -> ListedTaskPage:
     """Tasks that the caller owns or made, newest first; a superuser sees all."""
     seen_by = None if caller.is_superuser else caller.user_id
-    total, tasks = await queries.list_tasks(
-        session, seen_by=seen_by, status=status, offset=paging.offset, limit=paging.page_size
-    )
+    wanted = queries.TaskFilter(seen_by=seen_by, status=status)
+    total, tasks = await queries.list_tasks(session, wanted, offset=paging.offset, limit=paging.page_size)
     data = await _listed(session, tasks)
     return ListedTaskPage(msg=translate(N_("Done")), total=total, **paging.model_dump(), data=data)
 

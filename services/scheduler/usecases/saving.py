@@ -1,10 +1,11 @@
 """Creating, updating, cancelling, pausing and resuming tasks."""
 
 import logging
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, insert, text
+from sqlalchemy import delete, insert, text, update
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -12,6 +13,7 @@ from kit import clock
 from kit.caller import Caller
 from kit.db import wake_after_commit
 from kit.errors import FieldFault, InvalidParameter
+from kit.grams import fold, grams
 from kit.settings import settings
 from services.scheduler import queries, rules
 from services.scheduler.errors import TaskNotFound, TaskNotPending
@@ -21,6 +23,7 @@ from services.scheduler.models import (
     KnownModule,
     KnownProject,
     Task,
+    TaskListing,
     TaskOwner,
     TaskProject,
 )
@@ -31,11 +34,12 @@ log = logging.getLogger(__name__)
 
 _SUM_UP = text("""
     WITH taken AS (
-        DELETE FROM task_count WHERE (backend, status) IN (
-            SELECT backend, status FROM task_count WHERE backend <> 0 FOR UPDATE SKIP LOCKED)
-        RETURNING status, tasks)
-    INSERT INTO task_count SELECT 0, status, sum(tasks) FROM taken GROUP BY status ORDER BY status
-    ON CONFLICT (backend, status) DO UPDATE SET tasks = task_count.tasks + excluded.tasks
+        DELETE FROM task_count WHERE (kind, of_id, status, backend) IN (
+            SELECT kind, of_id, status, backend FROM task_count WHERE backend <> 0 FOR UPDATE SKIP LOCKED)
+        RETURNING kind, of_id, status, tasks)
+    INSERT INTO task_count
+    SELECT kind, of_id, status, 0, sum(tasks) FROM taken GROUP BY kind, of_id, status ORDER BY kind, of_id, status
+    ON CONFLICT (kind, of_id, status, backend) DO UPDATE SET tasks = task_count.tasks + excluded.tasks
 """)
 
 DEFAULTS: dict[str, Any] = {
@@ -61,7 +65,6 @@ async def save_task(session: AsyncSession, checked: Checked) -> Task:
     else:
         task = await _changeable(session, caller, checked.task_id)
     created = checked.task_id is None
-    before = set() if created else {*task.owner_ids, task.created_by}
 
     task.case_ids, task.owner_ids, task.parallel = body.case_ids, body.owner_ids, body.parallel
     given = body.model_fields_set
@@ -85,10 +88,11 @@ async def save_task(session: AsyncSession, checked: Checked) -> Task:
     if task.name_generated:
         first = [cases[id_].name for id_ in task.case_ids[:1]] or [_target_name(task.targets[0], modules)]
         task.task_name = rules.generated_name(first[0], len(task.case_ids), task.scheduled_at, settings().zone)
+    task.project_ids = sorted(project_ids)
     task.updated_at, task.updated_by = now, caller.user_id
     session.add(task)
     await session.flush()
-    await _set_holders(session, task, before, project_ids)
+    await _set_lists(session, task, created=created)
     wake_after_commit(session, "due")
     log.info("task %d saved by user %d, due %s", task.key, caller.user_id, clock.utc_text(task.scheduled_at))
     return task
@@ -134,15 +138,25 @@ def _target_name(target: dict[str, Any], modules: dict[int, KnownModule]) -> str
     return str(target["tag"]) if "tag" in target else modules[target["module_id"]].name
 
 
-async def _set_holders(session: AsyncSession, task: Task, before: set[int], project_ids: set[int]) -> None:
-    holders = {*task.owner_ids, task.created_by}
-    if holders != before:
-        await session.execute(delete(TaskOwner).where(col(TaskOwner.task_id) == task.key))
-        await session.execute(insert(TaskOwner), [{"owner_id": id_, "task_id": task.key} for id_ in sorted(holders)])
-    await session.execute(delete(TaskProject).where(col(TaskProject.task_id) == task.key))
-    rows = [{"project_id": id_, "task_id": task.key} for id_ in sorted(project_ids)]
-    if rows:
-        await session.execute(insert(TaskProject), rows)
+async def _set_lists(session: AsyncSession, task: Task, *, created: bool) -> None:
+    """Put a task that was saved into the lists where people look for it."""
+    for table in () if created else (TaskOwner, TaskProject, TaskListing):
+        await session.execute(delete(table).where(col(table.task_id) == task.key))
+    holders = [
+        {"owner_id": id_, "task_id": task.key, "owns": id_ in task.owner_ids}
+        for id_ in sorted({*task.owner_ids, task.created_by})
+    ]
+    await session.execute(insert(TaskOwner), holders)
+    if task.project_ids:
+        await session.execute(insert(TaskProject), [{"project_id": i, "task_id": task.key} for i in task.project_ids])
+    folded = fold(task.task_name)
+    listing = {"name": task.task_name, "folded_name": folded, "grams": grams(folded), "updated_at": task.updated_at}
+    await session.execute(insert(TaskListing), [{"task_id": task.key, **listing}])
+
+
+async def _touch(session: AsyncSession, task: Task, caller: Caller, now: datetime) -> None:
+    task.updated_at, task.updated_by = now, caller.user_id
+    await session.execute(update(TaskListing).where(col(TaskListing.task_id) == task.key).values(updated_at=now))
 
 
 async def cancel_task(session: AsyncSession, caller: Caller, task_id: int) -> Task:
@@ -152,7 +166,7 @@ async def cancel_task(session: AsyncSession, caller: Caller, task_id: int) -> Ta
     """
     task = await _changeable(session, caller, task_id)
     task.status, task.next_due_at = "cancelled", None
-    task.updated_at, task.updated_by = await clock.now(session), caller.user_id
+    await _touch(session, task, caller, await clock.now(session))
     log.info("task %d cancelled by user %d", task_id, caller.user_id)
     return task
 
@@ -164,7 +178,7 @@ async def pause_task(session: AsyncSession, caller: Caller, task_id: int) -> Tas
     """
     task = await _held(session, caller, task_id)
     task.paused = True
-    task.updated_at, task.updated_by = await clock.now(session), caller.user_id
+    await _touch(session, task, caller, await clock.now(session))
     log.info("task %d paused by user %d", task_id, caller.user_id)
     return task
 
@@ -181,7 +195,7 @@ async def resume_task(session: AsyncSession, caller: Caller, task_id: int) -> Ta
         task.scheduled_at = task.next_due_at or task.scheduled_at
         task.status = rules.status_between(task.cron, task.last_status, task.next_due_at, task.open_firings)
     task.paused = False
-    task.updated_at, task.updated_by = now, caller.user_id
+    await _touch(session, task, caller, now)
     wake_after_commit(session, "due")
     log.info("task %d resumed by user %d", task_id, caller.user_id)
     return task

@@ -18,6 +18,7 @@ CREATE TABLE task (
     case_ids integer[] NOT NULL,
     targets jsonb NOT NULL,
     owner_ids integer[] NOT NULL,
+    project_ids integer[] NOT NULL DEFAULT '{}',
     parallel smallint NOT NULL,
     max_parallel smallint NOT NULL,
     environments jsonb NOT NULL,
@@ -51,28 +52,59 @@ CREATE TABLE task (
     CONSTRAINT task_terminal_check CHECK (status IN ('pending', 'running') OR next_due_at IS NULL),
     CONSTRAINT task_cron_check CHECK ((cron IS NULL) = (timezone IS NULL))
 ) WITH (fillfactor = 80);
-CREATE INDEX task_next_due_at_idx ON task (next_due_at) WHERE next_due_at IS NOT NULL AND NOT paused;
+CREATE INDEX task_next_due_at_id_idx ON task (next_due_at, id) WHERE next_due_at IS NOT NULL AND NOT paused;
+CREATE INDEX task_paused_idx ON task (next_due_at, id) WHERE next_due_at IS NOT NULL AND paused;
 CREATE INDEX task_status_id_idx ON task (status, id);
-CREATE TABLE task_count (
-    backend integer NOT NULL,
-    status text NOT NULL,
-    tasks bigint NOT NULL,
-    CONSTRAINT task_count_pkey PRIMARY KEY (backend, status)
+CREATE TABLE task_listing (
+    task_id integer NOT NULL,
+    name text NOT NULL,
+    folded_name text NOT NULL,
+    grams text[] NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT task_listing_pkey PRIMARY KEY (task_id),
+    CONSTRAINT task_listing_task_id_fkey FOREIGN KEY (task_id) REFERENCES task (id)
 );
+CREATE INDEX task_listing_name_task_id_idx ON task_listing (name, task_id);
+CREATE INDEX task_listing_updated_at_task_id_idx ON task_listing (updated_at, task_id);
+CREATE INDEX task_listing_grams_idx ON task_listing USING gin (grams);
+CREATE TABLE task_count (
+    kind text NOT NULL,
+    of_id integer NOT NULL,
+    status text NOT NULL,
+    backend integer NOT NULL,
+    tasks bigint NOT NULL,
+    CONSTRAINT task_count_pkey PRIMARY KEY (kind, of_id, status, backend)
+);
+CREATE FUNCTION task_kinds(owner_ids integer[], maker integer, project_ids integer[])
+RETURNS TABLE (kind text, of_id integer) LANGUAGE sql IMMUTABLE ROWS 4 AS $$
+    SELECT 'all', 0
+    UNION ALL SELECT 'owner', unnest(owner_ids)
+    UNION ALL SELECT 'maker', maker WHERE maker <> ALL(owner_ids)
+    UNION ALL SELECT 'project', unnest(project_ids)
+$$;
 CREATE FUNCTION count_tasks() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         DELETE FROM task_count;
-        INSERT INTO task_count SELECT 0, status, count(*) FROM task GROUP BY status;
+        INSERT INTO task_count
+        SELECT kind, of_id, status, 0, count(*)
+        FROM task, task_kinds(owner_ids, created_by, project_ids) GROUP BY kind, of_id, status;
     ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO task_count
-        SELECT pg_backend_pid(), status, sum(change)
-        FROM (SELECT status, 1 AS change FROM made UNION ALL SELECT status, -1 FROM gone) AS changed
-        GROUP BY status HAVING sum(change) <> 0
-        ON CONFLICT (backend, status) DO UPDATE SET tasks = task_count.tasks + excluded.tasks;
+        SELECT kind, of_id, status, pg_backend_pid(), sum(changed)
+        FROM (
+            SELECT status, owner_ids, created_by, project_ids, sum(change) AS changed
+            FROM (SELECT status, owner_ids, created_by, project_ids, 1 AS change FROM made
+                  UNION ALL SELECT status, owner_ids, created_by, project_ids, -1 FROM gone) AS rows
+            GROUP BY status, owner_ids, created_by, project_ids HAVING sum(change) <> 0
+        ) AS alike, task_kinds(owner_ids, created_by, project_ids)
+        GROUP BY kind, of_id, status HAVING sum(changed) <> 0
+        ON CONFLICT (kind, of_id, status, backend) DO UPDATE SET tasks = task_count.tasks + excluded.tasks;
     ELSE
-        INSERT INTO task_count SELECT pg_backend_pid(), status, count(*) FROM made GROUP BY status
-        ON CONFLICT (backend, status) DO UPDATE SET tasks = task_count.tasks + excluded.tasks;
+        INSERT INTO task_count
+        SELECT kind, of_id, status, pg_backend_pid(), count(*)
+        FROM made, task_kinds(owner_ids, created_by, project_ids) GROUP BY kind, of_id, status
+        ON CONFLICT (kind, of_id, status, backend) DO UPDATE SET tasks = task_count.tasks + excluded.tasks;
     END IF;
     RETURN NULL;
 END
@@ -86,10 +118,12 @@ CREATE TRIGGER count_gone AFTER DELETE ON task
 CREATE TABLE task_owner (
     owner_id integer NOT NULL,
     task_id integer NOT NULL,
+    owns boolean NOT NULL,
     CONSTRAINT task_owner_pkey PRIMARY KEY (owner_id, task_id),
     CONSTRAINT task_owner_task_id_fkey FOREIGN KEY (task_id) REFERENCES task (id)
 );
 CREATE INDEX task_owner_task_id_idx ON task_owner (task_id);
+CREATE INDEX task_owner_owns_idx ON task_owner (owner_id, task_id) WHERE owns;
 CREATE TABLE task_project (
     project_id integer NOT NULL,
     task_id integer NOT NULL,
