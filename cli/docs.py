@@ -8,7 +8,8 @@ import importlib.metadata
 import json
 import re
 import sys
-from functools import cache
+from collections.abc import Iterable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 from cli.services import load
 from kit.errors import NotFound
 from kit.openapi import document
+from kit.service import Service
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 EXAMPLES = Path(__file__).parent / "examples.json"
@@ -50,11 +52,22 @@ router = APIRouter(include_in_schema=False)
 @cache
 def whole() -> dict[str, Any]:
     """The OpenAPI document of all five services."""
-    routers = [router for service in load() for router in service.routers]
-    made = document(routers, importlib.metadata.version("rounds"), TAGS)
-    for name, example in json.loads(EXAMPLES.read_text()).items():
-        made["components"]["schemas"][name]["examples"] = [example]
-    return made
+    return document_of(load())
+
+
+def document_of(services: Iterable[Service]) -> dict[str, Any]:
+    """The OpenAPI document of some services."""
+    routers = [router for service in services for router in service.routers]
+    return document(routers, importlib.metadata.version("rounds"), TAGS, json.loads(EXAMPLES.read_text()))
+
+
+def parts(services: Iterable[Service]) -> APIRouter:
+    """`/<prefix>/openapi.json` for each prefix of each service: what that service answers for."""
+    found = APIRouter(include_in_schema=False)
+    for service in services:
+        for prefix in {router.prefix.split("/")[1] for router in service.routers if router.include_in_schema}:
+            found.add_api_route(f"/{prefix}/openapi.json", cache(partial(document_of, (service,))))
+    return found
 
 
 @router.get("/openapi.json")

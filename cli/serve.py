@@ -25,6 +25,7 @@ def run(names: Collection[str], host: str, port: int) -> None:
     for service in services:
         settings().database_url_of(service.name)
     app = create_app(services)
+    app.include_router(docs.parts(services))
     if "console" in names:
         app.include_router(console.router)
         app.include_router(docs.router)

@@ -52,6 +52,7 @@ async def _run(host: str, listener: socket.socket, data_dir: Path, *, open_brows
                 webbrowser.open(settings().public_url)
 
         app = create_app(services)
+        app.include_router(docs.parts(services))
         app.include_router(console.router)
         app.include_router(docs.router)
         await serve(app, listener, stop, ready)

@@ -1,12 +1,11 @@
 """The OpenAPI document of the services, with the errors that every operation may answer."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 
 from kit.errors import AppError, FieldFault, InvalidParameter, NotAuthenticated, PermissionDenied
 
@@ -49,22 +48,26 @@ _ERRORS: dict[str, tuple[str, AppError]] = {
 """What an operation may answer beside its success; 401 and 403 where it takes a token."""
 
 
-def document(routers: Sequence[APIRouter], version: str, tags: Mapping[str, str] | None = None) -> dict[str, Any]:
+def document(
+    routers: Iterable[APIRouter], version: str, tags: Mapping[str, str], examples: Mapping[str, Any]
+) -> dict[str, Any]:
     """The OpenAPI document of some routers: operations, the token, the one shape of errors, what leads to what.
 
-    `tags` describes the groups that the operations stand in.
+    `tags` describes the groups of operations, `examples` has those of schemas that are too long for the code.
     """
     app = FastAPI(openapi_url=None)
     for router in routers:
         app.include_router(router)
     made = get_openapi(title="Rounds", version=version, description=DESCRIPTION, routes=app.routes)
-    if tags is not None:
-        made["tags"] = [{"name": name, "description": description} for name, description in tags.items()]
+    used = {tag for operation in operations(made) for tag in operation["tags"]}
+    made["tags"] = [{"name": name, "description": said} for name, said in tags.items() if name in used]
     components = made.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Error"] = ERROR
+    for name in examples.keys() & schemas.keys():
+        schemas[name]["examples"] = [examples[name]]
     components["responses"] = {type(error).__name__: _response(said, error) for said, error in _ERRORS.values()}
     for operation in operations(made):
         operation["responses"].pop("422", None)
@@ -110,21 +113,3 @@ def _link(made: dict[str, Any]) -> None:
 def operations(of: dict[str, Any]) -> list[dict[str, Any]]:
     """Every operation of an OpenAPI document."""
     return [operation for path in of["paths"].values() for operation in path.values()]
-
-
-def openapi_endpoints(routers: Sequence[APIRouter], version: str) -> APIRouter:
-    """`/<prefix>/openapi.json` for each prefix of the routers: the part that this service answers for."""
-    described = APIRouter(include_in_schema=False)
-    prefixes = {
-        route.path.split("/")[1]
-        for router in routers
-        for route in router.routes
-        if isinstance(route, APIRoute) and route.include_in_schema and router.include_in_schema
-    }
-    for prefix in sorted(prefixes):
-
-        async def part() -> dict[str, Any]:
-            return document(routers, version)
-
-        described.add_api_route(f"/{prefix}/openapi.json", part)
-    return described

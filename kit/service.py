@@ -1,6 +1,5 @@
 """What a service is, and the application that runs one of them or all five in one process."""
 
-import importlib.metadata
 import itertools
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -23,7 +22,6 @@ from kit.errors import is_infrastructure
 from kit.http import Edge, add_error_handlers
 from kit.loops import MAX_PAUSE_SECONDS, Loop, Supervisor, run_loop
 from kit.migrate import pending
-from kit.openapi import openapi_endpoints
 from kit.partitions import keep_daily_partitions
 from kit.settings import SERVICES, settings
 from kit.wake import any_of
@@ -86,7 +84,6 @@ def create_app(services: Sequence[Service]) -> FastAPI:
     for service in services:
         for router in service.routers:
             app.include_router(router)
-        app.include_router(openapi_endpoints(service.routers, importlib.metadata.version("rounds")))
     app.include_router(_platform_endpoints(services, supervisor))
     return app
 

@@ -8,7 +8,9 @@ import pytest
 from jsonschema import Draft202012Validator, validators
 from openapi_spec_validator import validate
 
-from cli.docs import DOCS, report_schema, whole
+from cli.docs import DOCS, document_of, report_schema, whole
+from cli.services import load
+from kit.service import Service
 
 SCHEMAS = whole()["components"]["schemas"]
 ANONYMOUS = {
@@ -22,8 +24,8 @@ Checker = validators.extend(Draft202012Validator, {"required": lambda *_: iter((
 NO_JSON = {"text/html", "text/plain", "text/event-stream", "application/xml"}
 
 
-def each() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, methods in whole()["paths"].items():
+def each(page: dict[str, Any] | None = None) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in (page or whole())["paths"].items():
         for method, operation in methods.items():
             yield method, path, operation
 
@@ -50,15 +52,29 @@ def test_the_schema_of_exported_reports_is_whole() -> None:
     Draft202012Validator(report_schema()).validate(SCHEMAS["RunExport"]["examples"][0])
 
 
-def test_every_operation_is_explained_and_stands_in_a_group_that_is_explained() -> None:
-    groups = {tag["name"] for tag in whole()["tags"]}
+@pytest.mark.parametrize("services", [load(), *((service,) for service in load())])
+def test_every_operation_is_explained_and_stands_in_one_group_that_is_explained(services: tuple[Service, ...]) -> None:
+    page = document_of(services)
+    groups = {tag["name"] for tag in page["tags"] if tag["description"]}
     used: set[str] = set()
-    for method, path, operation in each():
+    for method, path, operation in each(page):
         assert operation["summary"], f"{method} {path}"
-        assert operation["description"], f"{method} {path}"
-        assert operation["tags"], f"{method} {path}"
+        assert len(operation["description"]) > 15, f"{method} {path}"
+        assert len(operation["tags"]) == 1, f"{method} {path}"
         used.update(operation["tags"])
     assert used == groups
+
+
+def test_an_error_is_documented_with_its_code_and_an_example() -> None:
+    page = whole()
+    for method, path, operation in each():
+        errors = [answer for status, answer in operation["responses"].items() if status[0] in "45d"]
+        for error in errors:
+            shown = page["components"]["responses"][error["$ref"].rpartition("/")[2]] if "$ref" in error else error
+            content = shown["content"]["application/json"]
+            assert content["schema"] == {"$ref": "#/components/schemas/Error"}, f"{method} {path}"
+            assert content["example"]["code"], f"{method} {path}"
+            assert content["example"]["msg"], f"{method} {path}"
 
 
 def test_every_operation_but_the_anonymous_ones_asks_for_the_token_and_tells_401_and_403() -> None:
