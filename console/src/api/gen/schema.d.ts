@@ -978,7 +978,8 @@ export interface paths {
         };
         /**
          * Export a report
-         * @description The whole report as one file: JSON with every step, JUnit XML, or a page of HTML that loads nothing.
+         * @description The whole report as one file: JSON with every step, JUnit XML or CTRF for CI, or a page of HTML that loads
+         *     nothing. What has no room in 50 MB is left out, and the case says so.
          */
         get: operations["export_run_runs__run_id__export_get"];
         put?: never;
@@ -1757,6 +1758,78 @@ export interface components {
             run_id: string;
             /** Steps */
             steps: components["schemas"]["StepDiff"][];
+        };
+        /**
+         * CaseExport
+         * @description A case run in an exported file; `next_cursor` is not null where its other steps found no room in it.
+         */
+        CaseExport: {
+            baseline: components["schemas"]["Baseline"] | null;
+            /** Case Id */
+            case_id: number;
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            } | null;
+            /** Duration Ms */
+            duration_ms: number | null;
+            /** Environment Id */
+            environment_id: number | null;
+            /** Failure Class */
+            failure_class: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            first_failure: components["schemas"]["FirstFailure"] | null;
+            /** Flaky */
+            flaky: boolean;
+            /** Lock Wait Ms */
+            lock_wait_ms: number;
+            /** Name */
+            name: string;
+            /** Next Cursor */
+            next_cursor: string | null;
+            /** Pass Rate */
+            pass_rate: number | null;
+            /** Position */
+            position: number;
+            project: components["schemas"]["services__executor__schemas__ProjectName"];
+            /** Purged */
+            purged: boolean;
+            /** Reason */
+            reason: string | null;
+            /** Revision */
+            revision: number | null;
+            /** Row */
+            row: number | null;
+            /**
+             * Run Id
+             * Format: uuid
+             */
+            run_id: string;
+            /** Started At */
+            started_at: string | null;
+            /** Starts */
+            starts: number;
+            /** Status */
+            status: string;
+            /** Steps */
+            steps: components["schemas"]["StepRead"][];
+            /** Steps Error */
+            steps_error: number;
+            /** Steps Failed */
+            steps_failed: number;
+            /** Steps Passed */
+            steps_passed: number;
+            /** Steps Skipped */
+            steps_skipped: number;
+            /** Steps Total */
+            steps_total: number;
+            /** Teardown Status */
+            teardown_status: string | null;
+            /** Tries */
+            tries: number;
+            /** Variables */
+            variables: components["schemas"]["VariableRead"][];
         };
         /**
          * CaseItem
@@ -4582,6 +4655,307 @@ export interface components {
             url: string;
         };
         /**
+         * RunExport
+         * @description The whole report of a run as a file: this is what `format=json` writes.
+         * @example {
+         *       "attempt": 1,
+         *       "cases": [
+         *         {
+         *           "baseline": null,
+         *           "case_id": 1,
+         *           "definition": {
+         *             "apiVersion": "rounds/v1",
+         *             "called": {},
+         *             "kind": "Case",
+         *             "name": "登录",
+         *             "steps": [
+         *               {
+         *                 "name": "call",
+         *                 "request": {
+         *                   "method": "GET",
+         *                   "url": "https://qa.example.test/echo"
+         *                 },
+         *                 "type": "request"
+         *               }
+         *             ]
+         *           },
+         *           "duration_ms": 255,
+         *           "environment_id": 1,
+         *           "failure_class": null,
+         *           "finished_at": "2026-11-24T17:40:29.090502Z",
+         *           "first_failure": null,
+         *           "flaky": false,
+         *           "lock_wait_ms": 0,
+         *           "name": "登录",
+         *           "next_cursor": null,
+         *           "pass_rate": 100,
+         *           "position": 0,
+         *           "project": {
+         *             "id": 1,
+         *             "name": "项目A"
+         *           },
+         *           "purged": false,
+         *           "reason": null,
+         *           "revision": 1,
+         *           "row": null,
+         *           "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35",
+         *           "started_at": "2026-11-24T17:40:28.179703Z",
+         *           "starts": 1,
+         *           "status": "passed",
+         *           "steps": [
+         *             {
+         *               "asserts": [
+         *                 {
+         *                   "actual": 200,
+         *                   "expected": 200,
+         *                   "message": null,
+         *                   "not": false,
+         *                   "passed": true,
+         *                   "predicate": "==",
+         *                   "query": {
+         *                     "type": "status"
+         *                   }
+         *                 }
+         *               ],
+         *               "captures": [
+         *                 {
+         *                   "error": null,
+         *                   "found": true,
+         *                   "name": "token",
+         *                   "value": "***"
+         *                 }
+         *               ],
+         *               "case_try": 1,
+         *               "duration_ms": 255,
+         *               "error": null,
+         *               "failure_class": null,
+         *               "flaky": false,
+         *               "iteration": null,
+         *               "log_dropped": false,
+         *               "name": "call",
+         *               "path": "1",
+         *               "phase": "main",
+         *               "request": {
+         *                 "body": "",
+         *                 "body_bytes": 0,
+         *                 "headers": [
+         *                   [
+         *                     "Host",
+         *                     "qa.example.test"
+         *                   ],
+         *                   [
+         *                     "User-Agent",
+         *                     "rounds/0.1"
+         *                   ],
+         *                   [
+         *                     "Accept",
+         *                     "*\/*"
+         *                   ],
+         *                   [
+         *                     "Accept-Encoding",
+         *                     "gzip, deflate"
+         *                   ]
+         *                 ],
+         *                 "masked": [],
+         *                 "method": "GET",
+         *                 "truncated": false,
+         *                 "url": "https://qa.example.test/echo"
+         *               },
+         *               "response": {
+         *                 "body": "{\"token\": \"***\"}",
+         *                 "body_bytes": 16,
+         *                 "headers": [
+         *                   [
+         *                     "Content-Type",
+         *                     "application/json; charset=utf-8"
+         *                   ],
+         *                   [
+         *                     "Content-Length",
+         *                     "16"
+         *                   ],
+         *                   [
+         *                     "Date",
+         *                     "Tue, 24 Nov 2026 17:40:28 GMT"
+         *                   ],
+         *                   [
+         *                     "Server",
+         *                     "nginx"
+         *                   ]
+         *                 ],
+         *                 "http_version": "1.1",
+         *                 "ip": "203.0.113.7",
+         *                 "status": 200,
+         *                 "truncated": false
+         *               },
+         *               "seq": 1,
+         *               "skip_reason": null,
+         *               "started_at": "2026-11-24T17:40:28.660711Z",
+         *               "status": "passed",
+         *               "timings_ms": {
+         *                 "connect": 7.402,
+         *                 "dns": null,
+         *                 "first_byte": 254.543,
+         *                 "tls": null,
+         *                 "total": 254.744
+         *               },
+         *               "tries": 1,
+         *               "type": "request"
+         *             }
+         *           ],
+         *           "steps_error": 0,
+         *           "steps_failed": 0,
+         *           "steps_passed": 1,
+         *           "steps_skipped": 0,
+         *           "steps_total": 1,
+         *           "teardown_status": null,
+         *           "tries": 1,
+         *           "variables": [
+         *             {
+         *               "name": "base_urls",
+         *               "source": "environment",
+         *               "step": null,
+         *               "value": {
+         *                 "default": "https://qa.example.test"
+         *               }
+         *             },
+         *             {
+         *               "name": "base_url",
+         *               "source": "environment",
+         *               "step": null,
+         *               "value": "https://qa.example.test"
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "cases_cancelled": 0,
+         *       "cases_done": 1,
+         *       "cases_error": 0,
+         *       "cases_failed": 0,
+         *       "cases_passed": 1,
+         *       "cases_skipped": 0,
+         *       "cases_total": 1,
+         *       "created_at": "2026-11-24T17:40:27.625839Z",
+         *       "due_at": "2026-11-24T17:40:25.973102Z",
+         *       "duration_ms": 777,
+         *       "environments": {
+         *         "1": {
+         *           "id": 1,
+         *           "name": "qa",
+         *           "revision": 1
+         *         }
+         *       },
+         *       "failed_stop": true,
+         *       "final": true,
+         *       "finished_at": "2026-11-24T17:40:29.090502Z",
+         *       "fired_at": "2026-11-24T17:40:25.973102Z",
+         *       "format": "rounds/run-report/v1",
+         *       "max_attempts": 1,
+         *       "max_parallel": 20,
+         *       "only_failed_log": false,
+         *       "owner_ids": [
+         *         2
+         *       ],
+         *       "parallel": 0,
+         *       "pass_rate": 100,
+         *       "project_ids": [
+         *         1
+         *       ],
+         *       "reason": null,
+         *       "requested_by": 2,
+         *       "rerun_of": null,
+         *       "run_id": "01a20ea5-071a-7717-89ac-0dac28eb9d35",
+         *       "started_at": "2026-11-24T17:40:28.313442Z",
+         *       "status": "passed",
+         *       "step_pass_rate": 100,
+         *       "task_id": 1,
+         *       "task_name": "登录 2026-11-25T02:40:25",
+         *       "trigger": "manual"
+         *     }
+         */
+        RunExport: {
+            /** Attempt */
+            attempt: number;
+            /** Cases */
+            cases: components["schemas"]["CaseExport"][];
+            /** Cases Cancelled */
+            cases_cancelled: number;
+            /** Cases Done */
+            cases_done: number;
+            /** Cases Error */
+            cases_error: number;
+            /** Cases Failed */
+            cases_failed: number;
+            /** Cases Passed */
+            cases_passed: number;
+            /** Cases Skipped */
+            cases_skipped: number;
+            /** Cases Total */
+            cases_total: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Due At */
+            due_at: string | null;
+            /** Duration Ms */
+            duration_ms: number | null;
+            /** Environments */
+            environments: {
+                [key: string]: components["schemas"]["EnvironmentUsed"];
+            };
+            /** Failed Stop */
+            failed_stop: boolean;
+            /** Final */
+            final: boolean;
+            /** Finished At */
+            finished_at: string | null;
+            /** Fired At */
+            fired_at: string | null;
+            /**
+             * Format
+             * @constant
+             */
+            format: "rounds/run-report/v1";
+            /** Max Attempts */
+            max_attempts: number;
+            /** Max Parallel */
+            max_parallel: number;
+            /** Only Failed Log */
+            only_failed_log: boolean;
+            /** Owner Ids */
+            owner_ids: number[];
+            /** Parallel */
+            parallel: number;
+            /** Pass Rate */
+            pass_rate: number | null;
+            /** Project Ids */
+            project_ids: number[];
+            /** Reason */
+            reason: string | null;
+            /** Requested By */
+            requested_by: number | null;
+            /** Rerun Of */
+            rerun_of: string | null;
+            /**
+             * Run Id
+             * Format: uuid
+             */
+            run_id: string;
+            /** Started At */
+            started_at: string | null;
+            /** Status */
+            status: string;
+            /** Step Pass Rate */
+            step_pass_rate: number | null;
+            /** Task Id */
+            task_id: number | null;
+            /** Task Name */
+            task_name: string | null;
+            /** Trigger */
+            trigger: string;
+        };
+        /**
          * RunListed
          * @description A run in a list, with what changed since the cases' last runs.
          */
@@ -5106,6 +5480,39 @@ export interface components {
             only_failed_log?: boolean;
         };
         /**
+         * StepAssert
+         * @description One assertion: what was looked at, what was expected, what was found.
+         */
+        StepAssert: {
+            actual: components["schemas"]["JsonValue"];
+            expected: components["schemas"]["JsonValue"];
+            /** Message */
+            message: string | null;
+            /** Not */
+            not: boolean;
+            /** Passed */
+            passed: boolean;
+            /** Predicate */
+            predicate: string;
+            /** Query */
+            query: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+        };
+        /**
+         * StepCapture
+         * @description One value that was to be taken from the answer.
+         */
+        StepCapture: {
+            /** Error */
+            error: string | null;
+            /** Found */
+            found: boolean;
+            /** Name */
+            name: string;
+            value: components["schemas"]["JsonValue"];
+        };
+        /**
          * StepDiff
          * @description What is different in a step that did not pass from the last run in which it did.
          */
@@ -5133,6 +5540,154 @@ export interface components {
             reason: string | null;
             /** Status */
             status: string;
+        };
+        /**
+         * StepRead
+         * @description How one step ended. A request has `request` and `response`, an SQL statement `sql`, `rows` and `row_count`.
+         */
+        StepRead: {
+            /** Asserts */
+            asserts: components["schemas"]["StepAssert"][];
+            /** Captures */
+            captures: components["schemas"]["StepCapture"][];
+            /**
+             * Case Try
+             * @description Which try of the whole case; only the last one counts.
+             */
+            case_try: number;
+            /** Duration Ms */
+            duration_ms: number | null;
+            /**
+             * Earlier
+             * @description The tries before the last one.
+             */
+            earlier?: {
+                [key: string]: unknown;
+            }[] | null;
+            /** Error */
+            error: string | null;
+            /** Failure Class */
+            failure_class: string | null;
+            /**
+             * Flaky
+             * @description It passed, but not at its first try.
+             */
+            flaky: boolean;
+            /** Iteration */
+            iteration: number | null;
+            /**
+             * Log Dropped
+             * @description Request and response were not kept, since the step passed.
+             */
+            log_dropped: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Path
+             * @description `5.2.3`: group 5, iteration 2, step 3; `t1`: the first of the teardown.
+             */
+            path: string;
+            /**
+             * Phase
+             * @enum {string}
+             */
+            phase: "main" | "teardown";
+            /** Repeat Until */
+            repeat_until?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            request: components["schemas"]["StepRequest"] | null;
+            response: components["schemas"]["StepResponse"] | null;
+            /** Row Count */
+            row_count?: number | null;
+            /** Rows */
+            rows?: components["schemas"]["JsonValue"][] | null;
+            /** Seq */
+            seq: number;
+            /** Skip Reason */
+            skip_reason: string | null;
+            /** Sql */
+            sql?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Started At */
+            started_at: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "passed" | "failed" | "error" | "skipped" | "cancelled";
+            /** Timings Ms */
+            timings_ms: {
+                [key: string]: number | null;
+            } | null;
+            /** Tries */
+            tries: number;
+            /** Type */
+            type: string;
+            /** When */
+            when?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+        };
+        /**
+         * StepRequest
+         * @description What was sent, or was to be sent where no answer came.
+         */
+        StepRequest: {
+            /**
+             * Body
+             * @description As text, cut after 64 KiB.
+             */
+            body: string;
+            /** Body Bytes */
+            body_bytes: number;
+            /**
+             * Headers
+             * @description Pairs, since a name may come twice.
+             */
+            headers: [
+                string,
+                string
+            ][];
+            /**
+             * Masked
+             * @description {pointer, name} of each secret that was masked.
+             */
+            masked: {
+                [key: string]: components["schemas"]["JsonValue"];
+            }[];
+            /** Method */
+            method: string;
+            /** Redirects */
+            redirects?: components["schemas"]["JsonValue"][] | null;
+            /** Truncated */
+            truncated: boolean;
+            /** Url */
+            url: string;
+        };
+        /**
+         * StepResponse
+         * @description What came back.
+         */
+        StepResponse: {
+            /** Body */
+            body: string;
+            /** Body Bytes */
+            body_bytes: number;
+            /** Headers */
+            headers: [
+                string,
+                string
+            ][];
+            /** Http Version */
+            http_version: string;
+            /** Ip */
+            ip: string | null;
+            /** Status */
+            status: number;
+            /** Truncated */
+            truncated: boolean;
         };
         /**
          * TaskRead
@@ -7867,7 +8422,7 @@ export interface operations {
     export_run_runs__run_id__export_get: {
         parameters: {
             query?: {
-                format?: "json" | "junit" | "html";
+                format?: "json" | "junit" | "ctrf" | "html";
             };
             header?: never;
             path: {
@@ -7883,7 +8438,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["RunExport"];
                     "application/xml": unknown;
                     "text/html": unknown;
                 };
