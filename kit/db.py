@@ -25,6 +25,8 @@ NAMING = {
     "pk": "%(table_name)s_pkey",
 }
 POOL_SIZE = 5
+POOL_TIMEOUT_SECONDS = 20
+"""How long a request waits in line for a connection: shorter than a client or a gateway waits for the answer."""
 
 
 def _kafka(_topic: str) -> tuple[str, ...]:
@@ -67,7 +69,7 @@ class Database:
             self.url.set(drivername="postgresql+asyncpg"),
             pool_size=POOL_SIZE,
             max_overflow=0,
-            pool_timeout=5,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
             pool_pre_ping=True,
             pool_recycle=1800,
             hide_parameters=True,  # an error's text goes to the log, and values may be secrets

@@ -296,8 +296,12 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, on_any)
 
 
+_JSON = (b"content-type", b"application/json")
+"""Every body is JSON, whatever its `Content-Type` says: `curl -d` says that it is a form."""
+
+
 class Edge:
-    """ASGI middleware around every request: ids, language, trailing slash, size and depth of bodies, latency.
+    """ASGI middleware around every request: ids, language, trailing slash, type, size and depth of bodies, latency.
 
     It also turns any error that escapes the application into the contract's body, so that nothing answers in
     another shape.
@@ -335,6 +339,8 @@ class Edge:
         except AppError as error:
             await answer(error)(scope, receive, sending)
         else:
+            if body:
+                scope = {**scope, "headers": [*(h for h in scope["headers"] if h[0] != b"content-type"), _JSON]}
             await self.app(scope, receive if body is None else _replay(body, receive), sending)
         finally:
             route = scope.get("route")

@@ -1,5 +1,7 @@
 """Every error of the contract, as users read it; and which one comes first."""
 
+import json
+
 import httpx
 import pytest
 
@@ -111,3 +113,18 @@ async def test_who_must_change_the_password_is_told_so_before_the_body_is_judged
     for path in ("/catalog/projects", "/user/user-view", "/runs", "/notifications/channels"):
         answer = await client.post(path, content=b"{", headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.json()["code"]) == (403, "must_change_password")
+
+
+async def test_json_is_taken_whatever_its_content_type_says(world: World) -> None:
+    credentials = json.dumps({"username": "guest", "password": USER_PASSWORD}).encode()
+    anonymous, admin = world.callers["anonymous"], world.platform.admin
+    for kind in ("application/x-www-form-urlencoded", "text/plain; charset=utf-8", "multipart/form-data", "x", None):
+        headers = {} if kind is None else {"Content-Type": kind}
+        answer = await anonymous.post("/user/login", content=credentials, headers=headers)
+        assert answer.status_code == 200, answer.text
+        made = await admin.post("/catalog/projects", content=b'{"name": "of curl"}', headers=headers)
+        assert made.status_code == 201, made.text
+
+    form = await anonymous.post("/user/login", data={"username": "guest", "password": USER_PASSWORD})
+    assert (form.status_code, form.json()["errors"][0]["field"]) == (400, "body")
+    assert form.json()["errors"][0]["reason"] == "bad_format"
