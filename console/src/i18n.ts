@@ -40,6 +40,20 @@ export function setLanguage(language: Language): void {
   void i18n.changeLanguage(language);
 }
 
+const OWED = "rounds.language.owed";
+
+/** Remember that the choice was made before anyone was logged in: the server does not know it yet. */
+export function oweLanguage(): void {
+  localStorage.setItem(OWED, "1");
+}
+
+/** Whether the server is still to be told; it is asked for once. */
+export function takeOwedLanguage(): boolean {
+  const owed = localStorage.getItem(OWED) !== null;
+  localStorage.removeItem(OWED);
+  return owed;
+}
+
 export function hasChosenLanguage(): boolean {
   return localStorage.getItem(KEY) !== null;
 }

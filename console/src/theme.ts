@@ -83,7 +83,12 @@ export function themeOf(dark: boolean): ThemeConfig {
       },
       Tabs: dark ? { itemSelectedColor: "#69a9ff", itemHoverColor: "#69a9ff", inkBarColor: "#69a9ff" } : {},
       Descriptions: dark ? { labelColor: "#a6a6a6" } : { labelColor: "#595959" },
-      Table: { cellPaddingBlock: 10, headerSplitColor: "transparent" },
+      Table: {
+        cellPaddingBlock: 10,
+        headerSplitColor: "transparent",
+        rowSelectedBg: dark ? "#15325b" : "#e2ecfb",
+        rowSelectedHoverBg: dark ? "#15325b" : "#d6e4fa",
+      },
     },
   };
 }

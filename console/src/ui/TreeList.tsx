@@ -62,6 +62,12 @@ export function TreeList({ label, nodes, selected, onSelect, onMove, isFolder, o
   const focus = (row: Row | undefined) => {
     if (!row) return;
     setFocused(row.node.id);
+    const at = rows.indexOf(row);
+    const frame = box.current;
+    if (long && frame && (at * ROW < frame.scrollTop || (at + 1) * ROW > frame.scrollTop + frame.clientHeight)) {
+      frame.scrollTop = at * ROW - frame.clientHeight / 2;
+      setTop(frame.scrollTop);
+    }
     requestAnimationFrame(() =>
       box.current?.querySelector<HTMLElement>(`[data-id="${CSS.escape(row.node.id)}"]`)?.focus(),
     );
@@ -113,7 +119,7 @@ export function TreeList({ label, nodes, selected, onSelect, onMove, isFolder, o
 
   return (
     <div
-      className="tree"
+      className={long ? "tree long" : "tree"}
       role="tree"
       aria-label={label}
       ref={box}

@@ -3,7 +3,7 @@ import { Alert, Button, Form, Input } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { platform } from "~/api/queries";
-import { type Language, setLanguage } from "~/i18n";
+import { oweLanguage, setLanguage } from "~/i18n";
 import { Failure } from "~/ui/Failure";
 import { LanguageSwitch } from "./LanguageSwitch";
 import { logIn, safeNext } from "./session";
@@ -38,7 +38,12 @@ export function LoginPage() {
           <h1>
             <img src="/console/icon.svg" alt="" width={28} height={28} /> Rounds
           </h1>
-          <LanguageSwitch onChange={(language: Language) => setLanguage(language)} />
+          <LanguageSwitch
+            onChange={(language) => {
+              setLanguage(language);
+              oweLanguage();
+            }}
+          />
         </div>
         <Form layout="vertical" requiredMark={false} onFinish={submit} form={form}>
           {about.data?.first_run && <Alert type="info" showIcon title={t("login.firstRun")} className="gap" />}

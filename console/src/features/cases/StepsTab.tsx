@@ -38,7 +38,7 @@ const NEW: Record<string, Step> = {
   wait: { type: "wait", duration_ms: 1000 },
   set: { type: "set", variables: { name: "" } },
   group: { type: "group", name: "group", steps: [{ type: "wait", duration_ms: 0 }] },
-  call: { type: "call", case_id: 1 },
+  call: { type: "call", case_id: 0 },
   sql: { type: "sql", connection: "default", statement: "SELECT 1" },
 };
 

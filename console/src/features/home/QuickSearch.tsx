@@ -98,7 +98,7 @@ export function QuickSearch({ pid }: { pid: number | null }) {
           ref={field}
           role="combobox"
           aria-expanded={hits.length > 0}
-          aria-controls="quick-hits"
+          aria-controls={hits.length ? "quick-hits" : undefined}
           aria-activedescendant={hits[at] && `quick-${at}`}
           aria-label={t("quick.title")}
           placeholder={t("quick.placeholder")}
@@ -113,22 +113,24 @@ export function QuickSearch({ pid }: { pid: number | null }) {
             event.preventDefault();
           }}
         />
-        <div id="quick-hits" role="listbox" aria-label={t("quick.title")} className="quick-hits">
-          {hits.map((hit, index) => (
-            <div
-              key={hit.key}
-              id={`quick-${index}`}
-              role="option"
-              tabIndex={-1}
-              aria-selected={index === at}
-              className={`quick-hit${index === at ? " selected" : ""}`}
-              onClick={() => go(hit)}
-              onKeyDown={(event) => event.key === "Enter" && go(hit)}
-            >
-              <span className="faint small">{hit.kind}</span> {hit.text}
-            </div>
-          ))}
-        </div>
+        {hits.length > 0 && (
+          <div id="quick-hits" role="listbox" aria-label={t("quick.title")} className="quick-hits">
+            {hits.map((hit, index) => (
+              <div
+                key={hit.key}
+                id={`quick-${index}`}
+                role="option"
+                tabIndex={-1}
+                aria-selected={index === at}
+                className={`quick-hit${index === at ? " selected" : ""}`}
+                onClick={() => go(hit)}
+                onKeyDown={(event) => event.key === "Enter" && go(hit)}
+              >
+                <span className="faint small">{hit.kind}</span> {hit.text}
+              </div>
+            ))}
+          </div>
+        )}
         {wanted !== "" && found.isSuccess && hits.length === 0 && <p className="faint">{t("quick.none")}</p>}
       </Modal>
     </>

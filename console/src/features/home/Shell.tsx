@@ -8,7 +8,7 @@ import { platform, projects, settings } from "~/api/queries";
 import { useDown } from "~/api/reach";
 import { useSession } from "~/api/session";
 import { logOut } from "~/features/auth/session";
-import { hasChosenLanguage, type Language, setLanguage } from "~/i18n";
+import { hasChosenLanguage, type Language, oweLanguage, setLanguage, takeOwedLanguage } from "~/i18n";
 import { type Mode, setMode, useDark, useMode } from "~/theme";
 import { HealthStrip } from "./HealthStrip";
 import { currentProject, keepProject } from "./project";
@@ -41,11 +41,14 @@ export function Shell() {
     if (!session) void navigate({ to: "/login", search: { next }, ignoreBlocker: true });
     else if (session.user.must_change_password) void navigate({ to: "/password" });
   }, [session, navigate]);
+  useEffect(() => {
+    if (session && !session.user.must_change_password && takeOwedLanguage()) tellLanguage(i18n.language as Language);
+  }, [session, i18n.language]);
   if (!session) return null;
 
   const chooseLanguage = (language: Language) => {
     setLanguage(language);
-    void call("POST", "/user/set-user-cfg", { body: { language } });
+    tellLanguage(language);
   };
   const casesPath = pid ? `/p/${pid}/cases` : "/projects";
   const items = [
@@ -160,6 +163,11 @@ export function Shell() {
       </Drawer>
     </Layout>
   );
+}
+
+function tellLanguage(language: Language): void {
+  // What the page shows is kept here anyway; a server that does not answer hears of it at the next choice.
+  call("POST", "/user/set-user-cfg", { body: { language } }).catch(() => oweLanguage());
 }
 
 /** What is no part of the page's task is asked for after it. */

@@ -4,7 +4,8 @@ import { Alert, Button, Drawer, Select, Table } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
-import { platform, queryClient } from "~/api/queries";
+import { platform, projects, queryClient } from "~/api/queries";
+import { useSession } from "~/api/session";
 import type { Delivery, DeliveryDetail, Page as PageOf } from "~/api/types";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
@@ -40,6 +41,9 @@ export function DeliveriesPage() {
     mutationFn: (id: string) => call("POST", `/notifications/deliveries/${id}/retry`),
     onSettled: () => queryClient.invalidateQueries({ queryKey: ["deliveries"] }),
   });
+  const user = useSession()?.user;
+  const member = (useQuery(projects).data?.data ?? []).some((one) => one.can_write);
+  const mayRetry = (one: Delivery) => user?.is_superuser || member || one.recipient.id === user?.id;
   const go = (change: Search) => void navigate({ to: ".", search: { ...search, page: undefined, ...change } as never });
   const reason = (one: Delivery) => {
     if (one.error) return one.error;
@@ -104,7 +108,7 @@ export function DeliveriesPage() {
                         <Button size="small" onClick={() => setOpen(one.id)}>
                           {t("deliveries.show")}
                         </Button>
-                        {(one.status === "failed" || one.status === "skipped") && (
+                        {(one.status === "failed" || one.status === "skipped") && mayRetry(one) && (
                           <Button size="small" onClick={() => retry.mutate(one.id)}>
                             {t("action.retry")}
                           </Button>

@@ -34,7 +34,10 @@ export function RunPage() {
     const stop = () => setFollow(false);
     window.addEventListener("wheel", stop, { passive: true });
     window.addEventListener("touchmove", stop, { passive: true });
+    const onKey = (event: KeyboardEvent) => ["PageDown", "PageUp", "Home", "End", " "].includes(event.key) && stop();
+    window.addEventListener("keydown", onKey);
     return () => {
+      window.removeEventListener("keydown", onKey);
       window.removeEventListener("wheel", stop);
       window.removeEventListener("touchmove", stop);
     };

@@ -5,6 +5,8 @@ import type { Json } from "~/lib/json";
 import { type FieldProps, KeyValue } from "~/ui/KeyValue";
 import { Asserts, Captures } from "./Asserts";
 import { BodyEditor } from "./BodyEditor";
+import { CallFields } from "./CallFields";
+import { GroupFields } from "./GroupFields";
 import { StepJson } from "./StepJson";
 import { TemplateInput } from "./TemplateInput";
 import { asPairs, fromPairs, tidy } from "./tree";
@@ -73,7 +75,9 @@ export function StepEditor({ step, onChange, result, readOnly, onCurl }: Props) 
           onChange={(pairs) => set({ variables: pairVariables(pairs) })}
         />
       )}
-      {!["request", "wait", "set"].includes(step.type) && (
+      {step.type === "call" && <CallFields step={step} set={set} readOnly={readOnly} />}
+      {step.type === "group" && <GroupFields step={step} set={set} readOnly={readOnly} />}
+      {!["request", "wait", "set", "call", "group"].includes(step.type) && (
         <StepJson step={step} onChange={readOnly ? undefined : onChange} />
       )}
     </div>

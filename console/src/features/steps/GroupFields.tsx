@@ -1,0 +1,83 @@
+import { Input, InputNumber, Segmented } from "antd";
+import { useTranslation } from "react-i18next";
+import type { Step } from "~/api/types";
+import { JsonValue } from "./BodyEditor";
+import { ValueInput } from "./ValueInput";
+
+interface Props {
+  step: Step;
+  set: (change: Partial<Step>) => void;
+  readOnly?: boolean;
+}
+
+type Loop = "once" | "for_each" | "repeat_until";
+
+const REPEAT = { query: { type: "variable", expr: "done" }, predicate: "==", value: true, max: 10, interval_ms: 1000 };
+
+/** How often the steps of a group run: once, for each item of a list, or until something holds. */
+export function GroupFields({ step, set, readOnly }: Props) {
+  const { t } = useTranslation();
+  const loop: Loop = step.for_each ? "for_each" : step.repeat_until ? "repeat_until" : "once";
+  const first = { in: "{{items}}", as: "item", max: 100 };
+  const each = step.for_each ?? first;
+  const choose = (next: Loop) =>
+    set({
+      for_each: next === "for_each" ? first : undefined,
+      repeat_until: next === "repeat_until" ? REPEAT : undefined,
+    });
+  return (
+    <div className="stack">
+      <Segmented<Loop>
+        aria-label={t("group.loop")}
+        style={{ alignSelf: "start" }}
+        disabled={readOnly}
+        value={loop}
+        options={(["once", "for_each", "repeat_until"] as const).map((value) => ({
+          value,
+          label: t(`group.${value}`),
+        }))}
+        onChange={choose}
+      />
+      {loop === "for_each" && (
+        <div className="filters" style={{ margin: 0 }}>
+          <span>{t("group.as")}</span>
+          <Input
+            className="mono"
+            style={{ width: 140 }}
+            aria-label={t("group.as")}
+            value={each.as}
+            readOnly={readOnly}
+            onChange={(event) => set({ for_each: { ...each, as: event.target.value } })}
+          />
+          <span>{t("group.in")}</span>
+          <span style={{ flex: 1, minWidth: 200 }}>
+            <ValueInput
+              label={t("group.in")}
+              value={each.in}
+              readOnly={readOnly}
+              onChange={(list) => set({ for_each: { ...each, in: list } })}
+            />
+          </span>
+          <InputNumber
+            prefix={t("group.max")}
+            aria-label={t("group.max")}
+            style={{ width: 150 }}
+            min={1}
+            max={1000}
+            readOnly={readOnly}
+            value={each.max}
+            onChange={(max) => set({ for_each: { ...each, max: max ?? undefined } })}
+          />
+        </div>
+      )}
+      {loop === "repeat_until" && (
+        <JsonValue
+          label={t("group.repeat_until")}
+          value={step.repeat_until}
+          onChange={readOnly ? undefined : (next: NonNullable<Step["repeat_until"]>) => set({ repeat_until: next })}
+        />
+      )}
+      <p className="faint small">{t("group.hint")}</p>
+    </div>
+  );
+}
