@@ -83,6 +83,10 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.run
 
+tests/deploy/stranger/node_modules: tests/deploy/stranger/package-lock.json
+	cd tests/deploy/stranger && bash ../../../deploy/node.sh npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .cache/system: deploy/require.sh deploy/kafka/pom.xml
 	bash deploy/require.sh java maven nginx
 	@mkdir -p .cache && touch $@

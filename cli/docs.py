@@ -1,7 +1,7 @@
 """The whole API's document at `/openapi.json` and a page to try it at `/docs`, which loads nothing from elsewhere.
 
-`python -m cli.docs [--check]` writes `docs/openapi.json` and the schema of exported reports, or fails when one is not
-current.
+`python -m cli.docs [--check]` writes `docs/openapi.json`, the schema of exported reports and the reference pages, or
+fails when one is not current.
 """
 
 import importlib.metadata
@@ -18,6 +18,7 @@ from fastapi import APIRouter, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse
 
+from cli import reference
 from cli.services import load
 from kit.errors import NotFound
 from kit.openapi import document
@@ -112,10 +113,21 @@ def report_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": definitions}
 
 
+def _json(made: dict[str, Any]) -> str:
+    return json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
 def main() -> None:
     """Write the committed documents, or compare them."""
-    for name, made in (("openapi.json", whole()), ("run-report.schema.json", report_schema())):
-        committed, text = DOCS / name, json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    texts = {
+        "openapi.json": _json(whole()),
+        "run-report.schema.json": _json(report_schema()),
+        "http-reference.md": reference.http_page(whole(), TAGS),
+        "event-reference.md": reference.event_page(),
+        "case-format-reference.md": reference.case_page(),
+    }
+    for name, text in texts.items():
+        committed = DOCS / name
         if "--check" not in sys.argv:
             committed.write_text(text)
         elif not committed.exists() or committed.read_text() != text:

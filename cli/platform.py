@@ -66,6 +66,9 @@ def serve(
     parts: Annotated[list[Part], typer.Argument(metavar="SERVICE...", help=", ".join(Part))],
     port: Port = 8000,
     host: Host = "127.0.0.1",
+    fd: Annotated[
+        int | None, typer.Option(metavar="FD", help="a listening socket that is inherited, instead of host and port")
+    ] = None,
 ) -> None:
     """Serve one service, or several, as one of many processes that speak over Kafka.
 
@@ -79,7 +82,7 @@ def serve(
     from cli import serve as serving  # noqa: PLC0415 - see above
 
     try:
-        serving.run([str(part) for part in parts], host, port)
+        serving.run([str(part) for part in parts], host, port, fd)
     except (RuntimeError, OSError) as error:
         fail(str(error))
 

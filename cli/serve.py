@@ -15,8 +15,10 @@ from kit.settings import settings
 from kit.telemetry import configure_logging
 
 
-def run(names: Collection[str], host: str, port: int) -> None:
+def run(names: Collection[str], host: str, port: int, fd: int | None = None) -> None:
     """Serve until SIGINT or SIGTERM. `console` among the names serves the web page's files.
+
+    `fd`: a socket that whoever started this process holds open, instead of an address.
 
     Raises: RuntimeError (a setting is missing), OSError (the port is taken).
     """
@@ -30,7 +32,7 @@ def run(names: Collection[str], host: str, port: int) -> None:
         app.include_router(console.router)
         app.include_router(docs.router)
     configure_logging()
-    with bind(host, port) as listener:
+    with bind(host, port) if fd is None else socket.socket(fileno=fd) as listener:
         asyncio.run(_run(app, listener, f"{', '.join(names)} at http://{host}:{listener.getsockname()[1]}"))
 
 

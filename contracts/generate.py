@@ -67,7 +67,7 @@ def asyncapi() -> dict[str, Any]:
         "operations": {f"send.{topic.name}": _operation(topic) for topic in TOPICS},
         "components": {
             "messages": {topic.event.__name__: _message(topic) for topic in TOPICS},
-            "schemas": {"CloudEventHeaders": HEADERS},
+            "schemas": {"CloudEventHeaders": HEADERS, **_schemas()},
         },
     }
 
@@ -117,10 +117,23 @@ def _message(topic: Topic) -> dict[str, Any]:
             "allOf": [{"$ref": "#/components/schemas/CloudEventHeaders"}],
             "properties": fixed,
         },
-        "payload": {"$ref": f"../contracts/schemas/{schema_file(event).name}"},
+        "payload": {"$ref": f"#/components/schemas/{event.__name__}"},
         "bindings": {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": "0.5.0"}},
         "examples": [{"name": name, "payload": payload} for name, payload in examples(topic).items()],
     }
+
+
+def _schemas() -> dict[str, Any]:
+    """The schemas of all events and of what they are made of, so that the document needs no other file."""
+    found: dict[str, Any] = {}
+    for topic in TOPICS:
+        whole = topic.event.model_json_schema(ref_template="#/components/schemas/{model}")
+        parts = whole.pop("$defs", {})
+        for name, part in {**parts, topic.event.__name__: whole}.items():
+            if found.setdefault(name, part) != part:
+                message = f"two different schemas are called {name}"
+                raise ValueError(message)
+    return found
 
 
 def generated() -> dict[Path, str]:

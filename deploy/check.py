@@ -17,7 +17,7 @@ import yaml
 
 from cli.config import unknown
 from contracts.topics import TOPICS
-from deploy import policy, schemas, topics
+from deploy import migrations, policy, schemas, topics
 from deploy.metrics import metrics
 from deploy.schemas import GO, Manifest
 
@@ -61,6 +61,7 @@ def all_faults() -> Iterator[str]:
     yield from (f"production: {fault}" for fault in topic_faults(builds["production"]))
     yield from (f"compose: {fault}" for fault in compose_faults(compose(HERE / "compose.yaml")))
     yield from (f"image: {fault}" for fault in image_faults(HERE / "Dockerfile"))
+    yield from (f"migrations: {fault}" for fault in migrations.faults(ROOT))
     yield from (f"alerts: {fault}" for fault in alert_faults(ALERTS, OPERATING.read_text()))
     yield from (f"dashboard: {fault}" for fault in dashboard_faults(DASHBOARD))
 

@@ -80,7 +80,8 @@ def limits_are_set(manifests: Sequence[Manifest]) -> Iterator[str]:
 
 def updates_lose_nothing(manifests: Sequence[Manifest]) -> Iterator[str]:
     """Probes, a pause before the stop, and time enough to stop, for all that serves."""
-    grace = max((float(m["data"]["ROUNDS_GRACE_SECONDS"]) for m in of_kind(manifests, "ConfigMap")), default=0.0)
+    settings = {name: value for m in of_kind(manifests, "ConfigMap") for name, value in m["data"].items()}
+    pause, grace = (float(settings.get(f"ROUNDS_{name}_SECONDS", 0)) for name in ("DRAIN", "GRACE"))
     for owner, pod in pods(manifests):
         if owner["kind"] != "Deployment" or "rounds" not in pod["metadata"]["labels"].values():
             continue
@@ -89,7 +90,6 @@ def updates_lose_nothing(manifests: Sequence[Manifest]) -> Iterator[str]:
         for probe, path in paths.items():
             if container.get(probe, {}).get("httpGet", {}).get("path") != path:
                 yield f"{where}: {probe} does not ask {path}"
-        pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         if not pause:
             yield f"{where}: no pause before the stop"
         if pod["spec"].get("terminationGracePeriodSeconds", 30) <= pause + OPEN_REQUESTS_SECONDS + grace:

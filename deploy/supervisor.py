@@ -1,7 +1,11 @@
-"""Keeps a set of processes running: starts them in stages, starts again what dies, stops all in reverse order."""
+"""Keeps a set of processes running: starts them in stages, starts again what dies, stops all in reverse order.
+
+Sockets that processes serve on are held open here: a caller waits while one is started again, and is not refused.
+"""
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +16,7 @@ from pathlib import Path
 from deploy.kafka.broker import LIBC, PR_SET_PDEATHSIG
 
 RESTART_AFTER_SECONDS = 1
+START_AGAIN_SECONDS = 120
 CHECK_EVERY_SECONDS = 0.1
 LOG_TAIL_CHARACTERS = 3000
 
@@ -33,6 +38,10 @@ class Child:
     env: Mapping[str, str] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM
     ready: Callable[[], bool] = lambda: True
+    listener: socket.socket | None = None
+    """What it serves on; it inherits the file descriptor."""
+    rolls: bool = True
+    """Whether it takes part in a rolling restart."""
     process: subprocess.Popen[bytes] | None = None
     restart_at: float = 0
     """`time.monotonic()` at which a dead child is started again."""
@@ -47,6 +56,11 @@ class Supervisor:
         self.grace_seconds = grace_seconds
         self.stages: list[list[Child]] = []
         self.stop_requests = 0
+        self.restart_requested = False
+
+    def request_restart(self) -> None:
+        """Ask to restart one child after the other; safe in a signal handler."""
+        self.restart_requested = True
 
     def request_stop(self) -> None:
         """Ask to stop; safe in a signal handler. A second time: without any more grace."""
@@ -60,6 +74,9 @@ class Supervisor:
         self.stages.append(children)
         for child in children:
             self._spawn(child)
+        self._await(children, timeout_seconds)
+
+    def _await(self, children: list[Child], timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
         waiting = children
         while waiting := [child for child in waiting if not (_alive(child) and child.ready())]:
@@ -88,6 +105,21 @@ class Supervisor:
         while True:
             self._pause()
             self.check()
+            if self.restart_requested:
+                self.restart_requested = False
+                self.restart_all()
+
+    def restart_all(self) -> None:
+        """Stop and start one child after the other, going on when it is ready again.
+
+        Raises: StartError with the end of a log; StopRequestedError.
+        """
+        for child in [child for stage in self.stages for child in stage if child.rolls]:
+            print(f"{child.name} is restarted", flush=True)
+            self._stop([child])
+            self._spawn(child)
+            self._await([child], START_AGAIN_SECONDS)
+        print("everything is restarted", flush=True)
 
     def check(self) -> None:
         """Start again, a second after its end, each child that has ended."""
@@ -103,17 +135,20 @@ class Supervisor:
     def stop_all(self) -> None:
         """Stop every child, the last stage first, and kill what outlives the grace period or a second request."""
         for stage in reversed(self.stages):
-            for child in stage:
-                if _alive(child) and child.process is not None:
-                    child.process.send_signal(child.stop_signal)
-            deadline = time.monotonic() + self.grace_seconds
-            while any(_alive(child) for child in stage) and time.monotonic() < deadline and self.stop_requests < 2:  # noqa: PLR2004
-                time.sleep(CHECK_EVERY_SECONDS / 5)
-            for child in stage:
-                if _alive(child):
-                    print(f"{child.name} does not stop, is killed", flush=True)
-                _kill_group(child)
+            self._stop(stage)
         self.stages.clear()
+
+    def _stop(self, children: Sequence[Child]) -> None:
+        for child in children:
+            if _alive(child) and child.process is not None:
+                child.process.send_signal(child.stop_signal)
+        deadline = time.monotonic() + self.grace_seconds
+        while any(_alive(child) for child in children) and time.monotonic() < deadline and self.stop_requests < 2:  # noqa: PLR2004
+            time.sleep(CHECK_EVERY_SECONDS / 5)
+        for child in children:
+            if _alive(child):
+                print(f"{child.name} does not stop, is killed", flush=True)
+            _kill_group(child)
 
     def _spawn(self, child: Child) -> None:
         parent = os.getpid()
@@ -130,6 +165,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=[child.listener.fileno()] if child.listener else [],
                 start_new_session=True,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - two system calls, no lock is taken
             )

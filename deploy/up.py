@@ -1,7 +1,8 @@
 """Rounds on one machine in its real shape: PostgreSQL, Apache Kafka, a process per service, nginx in front.
 
-It stays in the foreground, starts again what dies, and on Ctrl-C or SIGTERM stops everything in order. Data, logs and
-generated secrets are in ROUNDS_DATA_DIR (./data); ROUNDS_HTTP_PORT (8000) is the one port that matters outside.
+It stays in the foreground, starts again what dies, and on Ctrl-C or SIGTERM stops everything in order. On SIGHUP it
+restarts one process after the other while requests go on. Data, logs and generated secrets are in ROUNDS_DATA_DIR
+(./data); ROUNDS_HTTP_PORT (8000) is the one port that matters outside.
 """
 
 import argparse
@@ -28,6 +29,9 @@ SERVICES = ("auth", "catalog", "scheduler", "executor", "notifier")
 PARTS = (*SERVICES, "console")
 USES_ENCRYPTION_KEYS = ("catalog", "executor", "notifier")
 START_TIMEOUT_SECONDS = 120
+ANSWER_SECONDS = 0.5
+BACKLOG = 2048
+"""Connections that may wait while the process that serves them is started again."""
 
 
 def main() -> None:
@@ -49,6 +53,7 @@ def main() -> None:
     supervisor = Supervisor(data_dir / "logs", options.grace_seconds)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: supervisor.request_stop())
+    signal.signal(signal.SIGHUP, lambda _number, _frame: supervisor.request_restart())
     try:
         with locked(data_dir):
             try:
@@ -72,8 +77,8 @@ def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str,
         raise StartError(f"port {http_port} is taken; set ROUNDS_HTTP_PORT to another one")
     known = (data_dir / "secrets.env").exists()
     secret = load_secrets(data_dir, admin_password=True)
-    names = {name: [f"{name}-{n}" if n else name for n in range(count)] for name, count in replicas.items()}
-    ports = assign_ports(["postgres", "kafka", *(copy for copies in names.values() for copy in copies)], http_port + 1)
+    ports = assign_ports(["postgres", "kafka", *PARTS], http_port + 1)
+    listeners = {name: socket.create_server(("127.0.0.1", ports[name]), backlog=BACKLOG) for name in PARTS}
 
     print("Starting PostgreSQL and Kafka …", flush=True)
     supervisor.start_stage([postgres(data_dir, ports, secret), kafka(data_dir, ports)], START_TIMEOUT_SECONDS)
@@ -88,6 +93,7 @@ def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str,
         "ROUNDS_SERVICE_TOKEN": secret["ROUNDS_SERVICE_TOKEN"],
         "ROUNDS_TRUSTED_PROXIES": "127.0.0.1",
         "ROUNDS_DEMO": os.environ.get("ROUNDS_DEMO", "1"),
+        "ROUNDS_DRAIN_SECONDS": "1",  # the gateway needs no more to let go of its connections
         # The cases of the machine's owner may call the machine itself.
         "ROUNDS_EXECUTOR_EGRESS_ALLOW": os.environ.get("ROUNDS_EXECUTOR_EGRESS_ALLOW", "127.0.0.0/8,::1/128"),
     }
@@ -110,17 +116,19 @@ def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str,
     print("Starting the services …", flush=True)
     services = [
         Child(
-            copy,
-            [ROUNDS, "serve", name],
-            {**shared, **own[name], "ROUNDS_HTTP_PORT": str(ports[copy])},
-            ready=partial(answers, f"http://127.0.0.1:{ports[copy]}/readyz"),
+            f"{name}-{n}" if n else name,
+            [ROUNDS, "serve", name, "--fd", str(listener.fileno())],
+            {**shared, **own[name], "ROUNDS_HTTP_PORT": str(ports[name])},
+            ready=partial(answers, f"http://127.0.0.1:{ports[name]}/readyz"),
+            listener=listener,
         )
-        for name, copies in names.items()
-        for copy in copies
+        for name, listener in listeners.items()
+        for n in range(replicas[name])
     ]
     supervisor.start_stage(services, START_TIMEOUT_SECONDS)
-    servers = {name: [ports[copy] for copy in copies] for name, copies in names.items()}
-    supervisor.start_stage([gateway(data_dir, f"{host}:{http_port}", servers)], START_TIMEOUT_SECONDS)
+    servers = {name: [ports[name]] for name in PARTS}
+    front = socket.create_server((host, http_port), backlog=BACKLOG)
+    supervisor.start_stage([gateway(data_dir, f"{host}:{http_port}", servers, front)], START_TIMEOUT_SECONDS)
 
     print(f"Rounds is ready at {shared['ROUNDS_PUBLIC_URL']}/console/")
     if "ROUNDS_ADMIN_PASSWORD" in secret and "ROUNDS_ADMIN_PASSWORD" not in os.environ:
@@ -139,6 +147,7 @@ def postgres(data_dir: Path, ports: dict[str, int], secret: dict[str, str]) -> C
         {"PGPASSWORD": secret["POSTGRES_PASSWORD"]},
         signal.SIGINT,
         lambda: not subprocess.call([BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port]),
+        rolls=False,  # there is only one, and while it is away nothing can be answered
     )
 
 
@@ -149,8 +158,10 @@ def kafka(data_dir: Path, ports: dict[str, int]) -> Child:
     return Child("kafka", command, ready=lambda: not is_free(port))
 
 
-def gateway(data_dir: Path, listen: str, servers: dict[str, list[int]]) -> Child:
-    """Nginx with the template filled in: the ports of every service's copies.
+def gateway(data_dir: Path, listen: str, servers: dict[str, list[int]], listener: socket.socket | None = None) -> Child:
+    """Nginx with the template filled in: the ports of every service. SIGQUIT lets it finish what is open.
+
+    `listener` is bound to `listen` and outlives it.
 
     Raises: StartError when nginx is missing.
     """
@@ -165,7 +176,14 @@ def gateway(data_dir: Path, listen: str, servers: dict[str, list[int]]) -> Child
     template = BracedTemplate((HERE / "gateway" / "nginx.conf").read_text())
     (folder / "nginx.conf").write_text(template.safe_substitute(values))
     command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    return Child("gateway", command, ready=lambda: answers(f"http://{listen}/healthz"))
+    return Child(
+        "gateway",
+        command,
+        {"NGINX": f"{listener.fileno()};"} if listener else {},  # the sockets it inherits, as at an upgrade of itself
+        signal.SIGQUIT,
+        lambda: answers(f"http://{listen}/healthz"),
+        listener,
+    )
 
 
 class BracedTemplate(string.Template):
@@ -189,7 +207,7 @@ def is_free(port: int) -> bool:
 def answers(url: str) -> bool:
     """Whether a GET answers below 400."""
     try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own http address
+        with urllib.request.urlopen(url, timeout=ANSWER_SECONDS):  # noqa: S310 - our own http address
             return True
     except (urllib.error.URLError, OSError):
         return False

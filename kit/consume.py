@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
+from opentelemetry.trace import SpanKind
 from prometheus_client import Counter
 from pydantic import ValidationError
 from sqlalchemy import bindparam, text
@@ -20,7 +21,7 @@ from contracts.base import Event, StateEvent
 from contracts.cloudevents import Envelope
 from kit.db import Database
 from kit.errors import AppError, is_infrastructure
-from kit.telemetry import new_traceparent, run_id, traceparent
+from kit.telemetry import piece_of_work, run_id
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +82,13 @@ class Consumer:
         Infrastructure: for ever, with backoff. Refusal: a dead letter at once. Anything else: five tries, then a
         dead letter.
         """
-        traceparent.set(new_traceparent(envelope.traceparent))
-        run_id.set(envelope.key if envelope.topic.startswith("run.") else None)
+        run = envelope.key if envelope.topic.startswith("run.") else None
+        run_id.set(run)
+        known = {"service": self.database.name, "run_id": run}
+        with piece_of_work(f"process {envelope.topic}", envelope.traceparent, known, SpanKind.CONSUMER):
+            await self._handle(envelope)
+
+    async def _handle(self, envelope: Envelope) -> None:
         pauses, tries = backoff(), 0
         while True:
             try:

@@ -43,7 +43,7 @@ from kit.errors import (
 )
 from kit.messages import choose_language, language
 from kit.settings import settings
-from kit.telemetry import new_traceparent, request_id, trace_id, traceparent
+from kit.telemetry import continue_request, request_id, trace_id
 
 log = logging.getLogger(__name__)
 
@@ -318,7 +318,7 @@ class Edge:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         request_id.set(given if re.fullmatch(r"[\w.-]{8,64}", given) else str(uuid7()))
-        traceparent.set(new_traceparent(headers.get("traceparent")))
+        continue_request(headers.get("traceparent"))
         language.set(choose_language(headers.get("accept-language")))
         if len(scope["path"]) > 1 and scope["path"].endswith("/"):
             scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
@@ -332,6 +332,8 @@ class Edge:
                 out["X-Request-ID"] = request_id.get() or ""
                 out.setdefault("X-Content-Type-Options", "nosniff")
                 out.setdefault("Cache-Control", "no-store")
+                if (supervisor := getattr(scope["app"].state, "supervisor", None)) and supervisor.stopping.is_set():
+                    out["Connection"] = "close"  # so that a gateway sends nothing more into it
             await send(message)
 
         try:

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -15,6 +17,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
+from opentelemetry.trace import SpanKind
+from prometheus_client import Gauge
 
 from contracts.cloudevents import Envelope
 from contracts.topics import TOPICS, Topic
@@ -23,6 +27,7 @@ from kit.db import Database
 from kit.errors import is_infrastructure
 from kit.leader import leader
 from kit.settings import settings
+from kit.telemetry import span, traceparent
 from kit.wake import any_of
 
 log = logging.getLogger(__name__)
@@ -30,6 +35,8 @@ log = logging.getLogger(__name__)
 BATCH = 1000
 POLL_SECONDS = 0.25
 MAX_RECONNECT_SECONDS = 5.0
+LAG_EVERY_SECONDS = 5.0
+CONSUMER_LAG = Gauge("rounds_consumer_lag", "Events that wait in the partitions of this process", ["service"])
 
 _UNPUBLISHED = """
     SELECT id, event_id, topic, type, key, time, traceparent, value FROM outbox
@@ -133,7 +140,7 @@ async def _batches(
     partitions: dict[str, list[int]] = {}
     open_batches: dict[tuple[str, int], tuple[BatchBuilder, list[int]]] = {}
     for row in rows:
-        envelope, topic = envelope_of(row, schema), topic_name(row["topic"])
+        envelope, topic = _traced(envelope_of(row, schema), schema), topic_name(row["topic"])
         if topic not in partitions:
             partitions[topic] = sorted(await producer.partitions_for(topic))
         place = topic, _partitioner(envelope.key.encode(), partitions[topic], partitions[topic])
@@ -170,6 +177,14 @@ def envelope_of(row: Any, schema: str) -> Envelope:  # noqa: ANN401 (a database 
     )
 
 
+def _traced(envelope: Envelope, service: str) -> Envelope:
+    """The event as the child of a span that tells how long it waited in the outbox."""
+    known = {"service": service, "key": envelope.key}
+    name = f"publish {envelope.topic}"
+    with span(name, known, envelope.traceparent, SpanKind.PRODUCER, envelope.time) as made:
+        return envelope if made is None else replace(envelope, traceparent=traceparent.get())
+
+
 @asynccontextmanager
 async def _producer() -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(
@@ -194,6 +209,8 @@ class _Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 
     def __init__(self) -> None:
         self.work: dict[TopicPartition, asyncio.Task[None]] = {}
+        self.begun: dict[TopicPartition, int] = {}
+        """Where the work in hand begins."""
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         tasks = [task for partition in revoked if (task := self.work.pop(partition, None))]
@@ -238,10 +255,12 @@ async def _consume_until_stopped(consumer: Consumer, stopping: asyncio.Event) ->
     )
     kafka.subscribe([topic_name(topic) for topic in consumer.handlers], listener=partitions)
     await kafka.start()
+    measured = 0.0
     try:
         while not stopping.is_set():
             for partition, records in (await kafka.getmany(timeout_ms=200, max_records=500)).items():
                 kafka.pause(partition)
+                partitions.begun[partition] = records[0].offset
                 partitions.work[partition] = asyncio.create_task(
                     _work_off(kafka, consumer, partition, records, stopping)
                 )
@@ -249,11 +268,25 @@ async def _consume_until_stopped(consumer: Consumer, stopping: asyncio.Event) ->
                 if task.done():
                     del partitions.work[partition]
                     task.result()
+            if time.monotonic() >= measured + LAG_EVERY_SECONDS:
+                measured = time.monotonic()
+                CONSUMER_LAG.labels(consumer.database.name).set(await _lag(kafka, partitions))
     finally:
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*partitions.work.values(), return_exceptions=True), 10)
         with suppress(KafkaError, OSError, TimeoutError):
             await asyncio.wait_for(kafka.stop(), 5)
+
+
+async def _lag(kafka: AIOKafkaConsumer, partitions: _Partitions) -> int:
+    """Events of this process's partitions that are not handled yet."""
+    lag = 0
+    for partition in kafka.assignment():
+        end = kafka.highwater(partition)
+        if end is not None:
+            at_work = partition in partitions.work
+            lag += max(0, end - (partitions.begun[partition] if at_work else await kafka.position(partition)))
+    return lag
 
 
 async def _work_off(

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 MAX_PAUSE_SECONDS = 5.0
 
 FAILURES = Counter("rounds_loop_failures", "Passes of a background loop that failed", ["service", "loop"])
+LEASES_LOST = Counter("rounds_leases_lost", "Work that was taken back from a worker that had gone silent", ["service"])
 
 
 @dataclass(frozen=True)

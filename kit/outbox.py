@@ -20,41 +20,42 @@ MAX_VALUE_BYTES = 900 * 1024
 
 _INSERT = text("""
     INSERT INTO outbox (event_id, topic, type, key, subscriber, time, traceparent, value)
-    SELECT event_id, topic, type, key, subscriber, (SELECT clock_now()), :traceparent, value
+    SELECT event_id, topic, type, key, subscriber, (SELECT clock_now()), traceparent, value
     FROM unnest(CAST(:event_ids AS uuid[]), CAST(:topics AS text[]), CAST(:types AS text[]), CAST(:keys AS text[]),
-                CAST(:subscribers AS text[]), CAST(:values AS bytea[]))
-         WITH ORDINALITY AS event (event_id, topic, type, key, subscriber, value, position)
+                CAST(:subscribers AS text[]), CAST(:traceparents AS text[]), CAST(:values AS bytea[]))
+         WITH ORDINALITY AS event (event_id, topic, type, key, subscriber, traceparent, value, position)
     ORDER BY position
 """)
 
 
-async def publish(session: AsyncSession, *events: Event) -> list[UUID]:
+async def publish(session: AsyncSession, *events: Event, traces: Sequence[str | None] | None = None) -> list[UUID]:
     """Write the events into the outbox of the session's schema, in the order given; answers their ids.
 
     The session is flushed first: SQLAlchemy would otherwise send the change after the event that tells of it. Lock
     the changed row (and count its revision under the lock) before calling this, or events of one key may be stated
-    out of order.
+    out of order. `traces` are the trace contexts that led to them, where it is not that of the work in hand.
 
     Raises: PayloadTooLarge when an event is larger than 900 KiB.
     """
     await session.flush()
     database: Database = session.info["database"]
     ids = [uuid7() for _ in events]
+    traces = [traceparent.get()] * len(events) if traces is None else traces
     rows = [
-        (id_, event, subscriber, value)
-        for id_, event, value in zip(ids, events, values_of(events), strict=True)
+        (id_, event, subscriber, trace, value)
+        for id_, event, trace, value in zip(ids, events, traces, values_of(events), strict=True)
         for subscriber in database.subscribers(event.topic)
     ]
     if rows:
         await session.execute(
             _INSERT,
             {
-                "traceparent": traceparent.get(),
                 "event_ids": [id_ for id_, *_ in rows],
                 "topics": [event.topic for _, event, *_ in rows],
                 "types": [event.event_type() for _, event, *_ in rows],
                 "keys": [event.key for _, event, *_ in rows],
-                "subscribers": [subscriber for *_, subscriber, _ in rows],
+                "subscribers": [subscriber for *_, subscriber, _, _ in rows],
+                "traceparents": [trace for *_, trace, _ in rows],
                 "values": [value for *_, value in rows],
             },
         )
@@ -67,8 +68,9 @@ async def publish_from(
 ) -> tuple[int, Sequence[Row[Any]]]:
     """State events that SQL makes: thousands in one statement, with no object for each.
 
-    `ctes` are common table expressions, one of them `event (key, value)`, its value the JSON body; `select` may read
-    them. Answers how many events were stated, and the rows of `select`. A test must hold each value to the contract.
+    `ctes` are common table expressions, one of them `event (key, traceparent, value)`: its value the JSON body, its
+    trace context what counts where none is in hand. `select` may read them. Answers how many events were stated, and
+    the rows of `select`. A test must hold each value to the contract.
 
     Raises: PayloadTooLarge when an event is larger than 900 KiB.
     """
@@ -77,11 +79,11 @@ async def publish_from(
     listed = ", ".join(f"'{subscriber}'" for subscriber in subscribers)  # in the text: a parameter would hide how many
     statement = text(f"""
         WITH {ctes},
-        made AS (SELECT uuidv7() AS id, key, convert_to(value::text, 'UTF8') AS value FROM event),
+        made AS (SELECT uuidv7() AS id, key, traceparent, convert_to(value::text, 'UTF8') AS value FROM event),
         stated AS (
             INSERT INTO outbox (event_id, topic, type, key, subscriber, time, traceparent, value)
             SELECT id, '{event.topic}', '{event.event_type()}', key::text, subscriber, (SELECT clock_now()),
-                   :traceparent, value
+                   coalesce(:traceparent, traceparent), value
             FROM made CROSS JOIN unnest(ARRAY[{listed}]) AS subscriber
             RETURNING octet_length(value) AS size)
         SELECT (SELECT count(*) FROM stated) AS stated, (SELECT max(size) FROM stated) AS size, found.*

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
@@ -24,6 +26,7 @@ from kit.loops import MAX_PAUSE_SECONDS, Loop, Supervisor, run_loop
 from kit.migrate import pending
 from kit.partitions import keep_daily_partitions
 from kit.settings import SERVICES, settings
+from kit.telemetry import start_tracing
 from kit.wake import any_of
 
 log = logging.getLogger(__name__)
@@ -32,12 +35,34 @@ INBOX_KEPT_DAYS = 30
 OUTBOX_KEPT_DAYS = 7
 PURGED_AT_ONCE = 5000
 HOUR = 3600.0
+PLATFORM_PATHS = {"/healthz", "/readyz", "/metrics"}
 _PURGE = text("""
     DELETE FROM outbox WHERE id IN (
         SELECT id FROM outbox WHERE published_at < clock_now() - make_interval(days => :days) LIMIT :limit)
     RETURNING 1
 """)
-OUTBOX_AGE = Gauge("rounds_outbox_oldest_seconds", "Age of the oldest unpublished event", ["service"])
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that the database knows, read when metrics are asked for; each process of a service tells the same."""
+
+    gauge: Gauge
+    """Its first label is `service`."""
+    query: str
+    """Rows of the other labels' values, if there are such, and the number."""
+
+
+MEASURES = (
+    Measure(
+        Gauge("rounds_outbox_oldest_seconds", "Age of the oldest unpublished event", ["service"]),
+        "SELECT coalesce(extract(epoch FROM clock_now() - min(time)), 0) FROM outbox WHERE published_at IS NULL",
+    ),
+    Measure(
+        Gauge("rounds_dead_letters_kept", "Dead letters that wait for somebody to decide", ["service"]),
+        "SELECT count(*) FROM dead_letter",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +75,7 @@ class Service:
     routers: Sequence[APIRouter]
     consumer: Consumer
     loops: Sequence[Loop] = ()
+    measures: Sequence[Measure] = ()
     on_start: Sequence[Any] = ()
     """Coroutine functions run before the loops, each free to open transactions. While the database is out of reach they
     are run again, all of them."""
@@ -77,7 +103,9 @@ def create_app(services: Sequence[Service]) -> FastAPI:
             await _start(services, supervisor)
             yield
 
-    app = FastAPI(title="Rounds", lifespan=lifespan, redirect_slashes=False, openapi_url=None)
+    app = FastAPI(
+        title="Rounds", lifespan=lifespan, redirect_slashes=False, openapi_url=None, telemetry=_telemetry(services)
+    )
     app.state.supervisor = supervisor
     app.add_middleware(Edge)
     add_error_handlers(app)
@@ -88,7 +116,21 @@ def create_app(services: Sequence[Service]) -> FastAPI:
     return app
 
 
+def _telemetry(services: Sequence[Service]) -> TelemetryConfig:
+    """Spans of requests, sent where the standard `OTEL_…` variables say; metrics are Prometheus' to ask for."""
+    name = f"rounds-{services[0].name}" if len(services) == 1 else "rounds"
+    os.environ.setdefault("OTEL_SERVICE_NAME", name)
+    return {
+        "auto_configure": True,
+        "metrics": False,
+        "logs": False,
+        "operation_spans": False,
+        "exclude": lambda scope: scope["path"] in PLATFORM_PATHS,
+    }
+
+
 async def _start(services: Sequence[Service], supervisor: Supervisor) -> None:
+    start_tracing()
     for service in services:
         service.database.subscribers = subscribers
         supervisor.start(f"endless:{service.name}.wake", service.database.wakeups.run())
@@ -185,7 +227,7 @@ def _platform_endpoints(services: Sequence[Service], supervisor: Supervisor) -> 
         """Prometheus metrics of this process."""
         for service in services:
             try:
-                OUTBOX_AGE.labels(service.name).set(await _outbox_age(service.database))
+                await _measure(service)
             except Exception as error:
                 if not is_infrastructure(error):
                     raise
@@ -207,7 +249,8 @@ def _broker_state() -> str:
     return "embedded" if settings().embedded else kafka.state()
 
 
-async def _outbox_age(database: Database) -> float:
-    oldest = text("SELECT extract(epoch FROM clock_now() - min(time)) FROM outbox WHERE published_at IS NULL")
-    async with database.transaction() as session:
-        return float((await session.execute(oldest)).scalar_one() or 0)
+async def _measure(service: Service) -> None:
+    async with service.database.transaction() as session:
+        for measure in (*MEASURES, *service.measures):
+            for *labels, number in (await session.execute(text(measure.query))).all():
+                measure.gauge.labels(service.name, *labels).set(float(number))

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     """Addresses or CIDRs, comma-separated, whose `X-Forwarded-For` is believed."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
+    drain_seconds: float = Field(0, ge=0)
+    """How long a process that was told to stop still answers, unready, until gateways send it nothing more."""
     grace_seconds: float = Field(20, gt=0)
     """How long a stopping process may take to finish or release what it holds."""
     demo: bool = False

@@ -1,11 +1,21 @@
-"""Logs as JSON lines with request, run and trace ids, and the trace context that events carry on."""
+"""Logs as JSON lines with request, run and trace ids; traces, and the trace context that events carry on.
+
+The spans of requests are FastAPI's, which also sends all spans to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT`
+names. Without one no span is made; the trace context is passed on all the same.
+"""
 
 import logging
 import re
 import secrets
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from datetime import datetime
 
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pythonjsonlogger.json import JsonFormatter
 
 from kit.settings import settings
@@ -28,6 +38,86 @@ def trace_id() -> str | None:
     """The trace id of the work in hand."""
     context = traceparent.get()
     return context.split("-")[1] if context else None
+
+
+Attributes = Mapping[str, str | int | None]
+_propagator = TraceContextTextMapPropagator()
+_tracer: list[Tracer] = []
+"""The tracer, when spans are wanted."""
+_NOTHING = nullcontext()
+
+
+def start_tracing() -> None:
+    """Make spans from now on, if something takes them. Call it when the application starts."""
+    _tracer[:] = (
+        [] if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider) else [trace.get_tracer("rounds")]
+    )
+
+
+def continue_request(given: str | None) -> None:
+    """Set the trace context of a request: that of its span, or without one a child of what it brought along."""
+    found = trace.get_current_span().get_span_context()
+    traceparent.set(_text(found) if found.is_valid else new_traceparent(given))
+
+
+@contextmanager
+def piece_of_work(
+    name: str,
+    parent: str | None,
+    attributes: Attributes,
+    kind: SpanKind = SpanKind.INTERNAL,
+    since: datetime | None = None,
+) -> Iterator[Span | None]:
+    """Work that another process or an earlier moment led to: it continues the trace `parent`, or begins one.
+
+    `since`: when it began, if not now. Attributes are named `rounds.…` in the span, which there is only with a
+    collector.
+    """
+    if not _tracer:
+        token = traceparent.set(new_traceparent(parent))
+        try:
+            yield None
+        finally:
+            traceparent.reset(token)
+        return
+    with _tracer[0].start_as_current_span(
+        name,
+        _propagator.extract({"traceparent": parent or ""}),
+        kind,
+        {f"rounds.{key}": value for key, value in attributes.items() if value is not None},
+        start_time=None if since is None else int(since.timestamp() * 1e9),
+        record_exception=False,  # its text may hold a secret
+        set_status_on_exception=False,
+    ) as made:
+        token = traceparent.set(_text(made.get_span_context()))
+        try:
+            yield made
+        except Exception as error:
+            made.set_status(StatusCode.ERROR, type(error).__name__)
+            raise
+        finally:
+            traceparent.reset(token)
+
+
+def span(
+    name: str,
+    attributes: Attributes,
+    parent: str | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+    since: datetime | None = None,
+) -> AbstractContextManager[Span | None]:
+    """A part of the work in hand, or of `parent`. Costs nothing, and does nothing, without a collector."""
+    return piece_of_work(name, parent or traceparent.get(), attributes, kind, since) if _tracer else _NOTHING
+
+
+def note(made: Span | None, **attributes: str | int) -> None:
+    """Say more of a span, where there is one."""
+    if made is not None:
+        made.set_attributes({f"rounds.{key}": value for key, value in attributes.items()})
+
+
+def _text(context: trace.SpanContext) -> str:
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 class _Context(logging.Filter):

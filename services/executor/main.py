@@ -1,7 +1,9 @@
 """The executor: runs cases, judges every step, keeps the reports."""
 
+from prometheus_client import Gauge
+
 from kit.loops import Loop
-from kit.service import Service
+from kit.service import Measure, Service
 from services.executor import migrations
 from services.executor.consumers import consumer
 from services.executor.db import database
@@ -22,6 +24,12 @@ service = Service(
         Loop(worker.watch, wake="cancel"),
         Loop(reap),
         Loop(keep_house),
+    ],
+    measures=[
+        Measure(
+            Gauge("rounds_executor_queued", "Case runs that wait for a worker", ["service"]),
+            "SELECT count(*) FROM case_run WHERE status = 'queued'",
+        ),
     ],
     on_start=[keep_house, worker.start],
 )

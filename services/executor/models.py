@@ -63,6 +63,8 @@ class Run(Base, table=True):
     trial: bool
     """A document that is not saved: shown to its author only, kept for an hour, stated to nobody."""
     until_step: str | None
+    traceparent: str | None
+    """Trace context of what asked for the run: everything that is done for it continues that trace."""
     due_at: datetime | None = _moment()
     fired_at: datetime | None = _moment()
     created_at: datetime = _moment()

@@ -4,14 +4,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 import aiohttp
+from opentelemetry.trace import SpanKind
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from kit import clock
 from kit.crypto import DecryptionFailed
 from kit.errors import DependencyUnavailable, is_infrastructure
+from kit.loops import LEASES_LOST
+from kit.telemetry import piece_of_work
 from services.notifier import clients
 from services.notifier.db import database
 from services.notifier.models import Delivery
@@ -55,10 +59,18 @@ async def send_mails() -> float:
                 break
             if position > 0 and not await _still_held(claimed[position:]):
                 continue
-            outcome = await _guarded(parcel, _send_mail(carrier, parcel, unanswered))
-            async with database.transaction() as session:
-                await deliveries.finish(session, parcel.delivery, outcome)
+            with _traced(parcel):
+                outcome = await _guarded(parcel, _send_mail(carrier, parcel, unanswered))
+                async with database.transaction() as session:
+                    await deliveries.finish(session, parcel.delivery, outcome)
     return 0
+
+
+def _traced(parcel: deliveries.Parcel) -> AbstractContextManager[object]:
+    """The sending as part of the run's trace."""
+    delivery = parcel.delivery
+    known = {"service": "notifier", "run_id": str(delivery.run_id), "delivery_id": str(delivery.id)}
+    return piece_of_work(f"send {delivery.channel_kind}", parcel.completed.traceparent, known, SpanKind.CLIENT)
 
 
 async def _still_held(rest: Sequence[Delivery]) -> bool:
@@ -120,9 +132,10 @@ async def send_posts() -> float:
 
 
 async def _send_post(web: aiohttp.ClientSession, parcel: deliveries.Parcel, now: datetime) -> None:
-    outcome = await _guarded(parcel, _post(web, parcel, now))
-    async with database.transaction() as session:
-        await deliveries.finish(session, parcel.delivery, outcome)
+    with _traced(parcel):
+        outcome = await _guarded(parcel, _post(web, parcel, now))
+        async with database.transaction() as session:
+            await deliveries.finish(session, parcel.delivery, outcome)
 
 
 async def _post(web: aiohttp.ClientSession, parcel: deliveries.Parcel, now: datetime) -> Outcome:
@@ -143,7 +156,8 @@ async def _seconds_to_sleep(session: AsyncSession, *, mail: bool) -> float:
 async def reap_deliveries() -> float:
     """Queue again what was claimed by a worker that is gone."""
     async with database.transaction() as session:
-        await deliveries.reap(session)
+        reaped = await deliveries.reap(session)
+    LEASES_LOST.labels("notifier").inc(reaped)
     return REAP_EVERY_SECONDS
 
 

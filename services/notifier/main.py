@@ -1,7 +1,9 @@
 """The notifier: tells owners and channels how their tasks' runs ended."""
 
+from prometheus_client import Gauge
+
 from kit.loops import Loop
-from kit.service import Service
+from kit.service import Measure, Service
 from services.notifier import migrations
 from services.notifier.consumers import consumer
 from services.notifier.db import database
@@ -15,6 +17,13 @@ service = Service(
     migrations=migrations,
     routers=[deliveries.router, channels.router, preferences.router],
     consumer=consumer,
+    measures=[
+        Measure(
+            Gauge("rounds_deliveries_open", "Deliveries that are not ended, by state", ["service", "status"]),
+            """SELECT status, (SELECT count(*) FROM delivery WHERE delivery.status = open.status)
+               FROM unnest(ARRAY['queued', 'sending']) AS open (status)""",
+        ),
+    ],
     on_start=[check_settings],
     loops=[
         Loop(send_mails, wake="delivery"),

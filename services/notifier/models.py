@@ -60,6 +60,8 @@ class CompletedRun(Base, table=True):
     """The event `run.completed`. Not jsonb, which refuses the character U+0000 that an answer may have held."""
     change: dict[str, Any] | None = Field(sa_type=JSONB, nullable=True)
     """What differs from the task's run before, as `rules.telling.Change`; null: there was none."""
+    traceparent: str | None = None
+    """Trace context of the event; what is sent continues that trace."""
     created_at: datetime = _moment(now=True)
 
 

@@ -97,6 +97,8 @@ class Task(Base, table=True):
     last_pass_rate: float | None = Field(default=None, sa_column=Column(Double, nullable=True))
     last_lag_ms: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
+    traceparent: str | None = Field(default=None, sa_column=_text(nullable=True))
+    """Trace context of the request that saved it; what a one-off task does continues that trace."""
     created_at: datetime = Field(sa_column=_time())
     updated_at: datetime = Field(sa_column=_time())
     created_by: int

@@ -45,6 +45,11 @@ def container(manifests: dict[str, Manifest], name: str = "Deployment rounds-aut
     return first
 
 
+def settings(manifests: dict[str, Manifest]) -> dict[str, str]:
+    found: dict[str, str] = next(m["data"] for name, m in manifests.items() if name.startswith("ConfigMap rounds"))
+    return found
+
+
 def told(faults: Iterable[str], part: str) -> None:
     found = list(faults)
     assert any(part in fault for fault in found), found
@@ -100,7 +105,7 @@ POLICY_FAULTS: dict[str, tuple[str, Change]] = {
     "a writable root": ("writable", lambda m: container(m)["securityContext"].update(readOnlyRootFilesystem=False)),
     "no limit": ("no limits of memory", lambda m: container(m)["resources"]["limits"].pop("memory")),
     "no readiness probe": ("readinessProbe", lambda m: container(m).pop("readinessProbe")),
-    "no pause before the stop": ("no pause", lambda m: container(m).pop("lifecycle")),
+    "no pause before the stop": ("no pause", lambda m: settings(m).pop("ROUNDS_DRAIN_SECONDS")),
     "no time to stop": ("killed", lambda m: pod(m).update(terminationGracePeriodSeconds=30)),
     "a Secret": ("holds secrets", lambda m: m["Service rounds-auth"].update(kind="Secret")),
     "a service without pods": (

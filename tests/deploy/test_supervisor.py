@@ -18,6 +18,7 @@ from deploy.supervisor import Child, StartError, StopRequestedError, Supervisor
 folder = Path(sys.argv[1])
 supervisor = Supervisor(folder, grace_seconds=float(sys.argv[3]))
 signal.signal(signal.SIGTERM, lambda *_: supervisor.request_stop())
+signal.signal(signal.SIGHUP, lambda *_: supervisor.request_restart())
 try:
     for name in ("first", "second"):
         ready = folder / f"{name}.ready"
@@ -82,6 +83,15 @@ async def test_a_stop_ends_the_stages_in_reverse_order(tmp_path: Path) -> None:
         pids = await both_started(tmp_path)
         assert await supervisor.stop() == 0
         assert story(tmp_path)[2:] == ["second ends", "first ends"]
+        assert all(is_dead(pid) for pid in pids)
+
+
+async def test_a_rolling_restart_takes_one_child_after_the_other(tmp_path: Path) -> None:
+    async with supervised(tmp_path) as supervisor:
+        pids = await both_started(tmp_path)
+        os.kill(supervisor.pid, signal.SIGHUP)
+        again = ["first ends", "first starts", "second ends", "second starts"]
+        await until(lambda: story(tmp_path)[2:] == again)
         assert all(is_dead(pid) for pid in pids)
 
 

@@ -15,9 +15,9 @@ USER_PASSWORD = "user-of-tests-1"
 ENDED = {"completed", "failed", "cancelled"}
 
 
-async def log_in(url: str, username: str, password: str) -> httpx.AsyncClient:
+async def log_in(url: str, username: str, password: str, **headers: str) -> httpx.AsyncClient:
     """A client of a logged-in user. The caller closes it."""
-    client = httpx.AsyncClient(base_url=url, headers={"Accept-Language": "en"}, timeout=30)
+    client = httpx.AsyncClient(base_url=url, headers={"Accept-Language": "en", **headers}, timeout=30)
     answer = await client.post("/user/login", json={"username": username, "password": password})
     assert answer.status_code == httpx.codes.OK, answer.text
     client.headers["Authorization"] = f"Token {answer.json()['token']}"

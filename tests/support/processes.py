@@ -16,8 +16,15 @@ from tests.support.wait import until
 class Process:
     """A command that can be started again after it ended. Start it from the test itself, not from a thread."""
 
-    def __init__(self, command: Sequence[str], log_path: Path, env: Mapping[str, str] | None = None) -> None:
-        """Keep what `start` needs. `env` is added to the environment of the test."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        log_path: Path,
+        env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        """Keep what `start` needs. `env` is added to the environment of the test; `pass_fds` are inherited."""
+        self.pass_fds = pass_fds
         self.command = [str(part) for part in command]
         self.log_path = log_path
         self.env = {**os.environ, **(env or {})}
@@ -31,6 +38,7 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self.env,
+                pass_fds=self.pass_fds,
                 start_new_session=True,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call, no lock is taken
             )

@@ -3,6 +3,7 @@
 import logging
 
 from kit.errors import is_infrastructure
+from kit.loops import LEASES_LOST
 from kit.partitions import keep_daily_partitions
 from services.executor.db import database
 from services.executor.settings import executor_settings
@@ -27,6 +28,7 @@ async def reap() -> float:
             if is_infrastructure(error):
                 raise
             log.exception("case run %s/%s/%s cannot be taken back", one.run_id, one.position, one.data_row)
+    LEASES_LOST.labels("executor").inc(taken)
     async with database.transaction() as session:
         await housekeeping.cancel_overdue_runs(session, executor_settings().run_timeout_seconds)
     return 0 if taken == claims.REAPED_AT_ONCE else REAP_SECONDS

@@ -24,6 +24,7 @@ from kit.consume import backoff
 from kit.crypto import DecryptionFailed, EncryptionKeysInvalid
 from kit.errors import DependencyUnavailable, is_infrastructure
 from kit.settings import settings
+from kit.telemetry import note, piece_of_work
 from kit.telemetry import run_id as run_id_context
 from services.executor.clients.http import HttpClient
 from services.executor.clients.peers import look_up
@@ -141,7 +142,9 @@ class Worker:
                 await self._give_back([held], pause=1, locked=True)
                 return
             plan = self._plan(held, stored)
-            ended = await run_case(plan, self.http, lambda report: self._report(claimed, report), held.signals)
+            with piece_of_work("case run", claimed.traceparent, claimed.facts()) as traced:
+                ended = await run_case(plan, self.http, lambda report: self._report(claimed, report), held.signals)
+                note(traced, status=ended.status)
             end = _end(
                 claimed,
                 ended.verdict,

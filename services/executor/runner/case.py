@@ -12,6 +12,7 @@ from caselang.judgement import CaseVerdict, StepOutcome, judge_assert, judge_cas
 from caselang.masking import Mask
 from caselang.template import TemplateError, TemplateInvalid
 from caselang.variables import Variables, initial
+from kit.telemetry import note, span
 from services.executor.clients.wire import CallFailed
 from services.executor.runner.leaf import Leaves, Outcome, Sender, pause_seconds
 from services.executor.runner.plan import CaseEnd, Plan, Signals, StepReport, json_bytes, nothing
@@ -158,7 +159,9 @@ class _Drive:
         outcome = self._skipped(step, variables)
         if outcome is None:
             try:
-                outcome = await self._run(step, path, at, variables)
+                with span("step", {"path": path, "type": step.type, "name": step.name}) as traced:
+                    outcome = await self._run(step, path, at, variables)
+                    note(traced, status=outcome.status)
             except (TemplateError, TemplateInvalid) as error:
                 field = getattr(error, "field", "")
                 outcome = Outcome("error", "template", f"{field}: {error}" if field else str(error))

@@ -14,6 +14,7 @@ from caselang.document import RequestStep
 from caselang.masking import Mask
 from caselang.requests import Auth, BasicAuth, BearerAuth, Body, ClientCredentialsAuth, Part
 from caselang.template import Functions, JsonValue, TemplateError, render, text
+from kit.telemetry import traceparent
 from services.executor.clients.wire import Answer, Call, CallFailed, Pairs, wire_url
 from services.executor.runner.plan import Place
 
@@ -62,6 +63,8 @@ def build_call(step: RequestStep, place: Place, rendering: Rendering, token: str
     if request.auth is not None:
         _authenticate(request.auth, rendering, headers, query, token)
     content, kind = _body(request.body, rendering) if request.body else (None, None)
+    if (context := traceparent.get()) is not None and not any(name.lower() == "traceparent" for name, _ in headers):
+        headers.append(("traceparent", context))
     if kind is not None and not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", kind))
     verify = place.verify_tls if step.options.verify_tls is None else step.options.verify_tls

@@ -130,7 +130,7 @@ _COUNT = text("""
         platform integer, new integer, recovered integer, flaky integer, steps_passed integer, steps_failed integer,
         steps_error integer, steps_skipped integer)
     WHERE r.run_id = e.run_id
-    RETURNING r.run_id, r.status, r.cases_done = r.cases_total AS over
+    RETURNING r.run_id, r.status, r.cases_done = r.cases_total AS over, r.traceparent
 """)
 _QUEUE_NEXT = text("""
     UPDATE case_run c SET status = 'queued', queued_at = clock_now()
@@ -198,7 +198,9 @@ async def end_cases(session: AsyncSession, ends: Sequence[End]) -> int:
     going = [row for row in rows if any(run["run_id"] == row["run_id"] and _goes_on(run) for run in runs)]
     if going and (await session.execute(_QUEUE_NEXT, {"rows": as_json(going)})).first() is not None:
         wake_after_commit(session, "work")
-    await publish(session, *(_completed(row) for row in ended if row["run_id"] not in trials))
+    traces = {run["run_id"]: run["traceparent"] for run in runs}
+    told = [row for row in ended if row["run_id"] not in trials]
+    await publish(session, *map(_completed, told), traces=[traces[row["run_id"]] for row in told])
     for run in runs:
         if run["over"]:
             await close_run(session, run["run_id"], cancelled=run["status"] == "cancelling")
@@ -246,7 +248,7 @@ async def close_run(session: AsyncSession, run_id: UUID, *, cancelled: bool = Fa
     closing = {"run_id": run_id, "status": verdict.status, "reason": verdict.reason}
     run = (await session.execute(_CLOSE, closing)).mappings().first()
     if run is not None and not run["trial"]:
-        await publish(session, _run_completed(run, cases))
+        await publish(session, _run_completed(run, cases), traces=[run["traceparent"]])
 
 
 async def run_state(session: AsyncSession, run_id: UUID) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from contracts.scheduler import TaskDue
 from kit.caller import Caller
 from kit.db import wake_after_commit
 from kit.errors import FieldFault, InvalidParameter, NotFound, PermissionDenied
+from kit.telemetry import traceparent
 from services.executor.errors import RunOver
 from services.executor.models import IdempotencyKey, KnownCase, KnownEnvironment, Run, table
 from services.executor.queries import replicas
@@ -117,6 +118,7 @@ def new_run(run_id: UUID, **given: Any) -> dict[str, Any]:  # noqa: ANN401 (colu
         "owner_ids": [],
         "notify": None,
         "trial": False,
+        "traceparent": traceparent.get(),
         **given,
     }
 

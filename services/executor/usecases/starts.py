@@ -26,7 +26,7 @@ _START_RUNS = text("""
     UPDATE run SET status = 'running', started_at = clock_now()
     WHERE run_id IN (SELECT run_id FROM run WHERE run_id = ANY(CAST(:run_ids AS uuid[])) AND status = 'queued'
                      ORDER BY run_id FOR UPDATE)
-    RETURNING run_id, task_id, trigger, attempt, cases_total, started_at, trial
+    RETURNING run_id, task_id, trigger, attempt, cases_total, started_at, trial, traceparent
 """)
 _CLOSURE = text("""
     WITH RECURSIVE reached (id) AS (
@@ -105,6 +105,12 @@ class Claimed:
     only_failed_log: bool
     until_step: str | None
     trial: bool
+    traceparent: str | None
+
+    def facts(self) -> dict[str, str | int]:
+        """What its span tells."""
+        run = {"service": "executor", "run_id": str(self.run_id)}
+        return run | {"case_id": self.case_id, "data_row": self.data_row, "start": self.start_no}
 
 
 @dataclass(frozen=True)
@@ -297,11 +303,10 @@ async def _start(session: AsyncSession, known: _Known, ready: list[dict[str, Any
         ]
         await session.execute(_DEFINE, {"rows": as_json(define)})
     if starting := {row["run_id"] for row in queued}:
-        started = (await session.execute(_START_RUNS, {"run_ids": list(starting)})).mappings()
-        names = RunStarted.model_fields
-        await publish(
-            session, *(RunStarted(**{name: run[name] for name in names}) for run in started if not run["trial"])
-        )
+        found = (await session.execute(_START_RUNS, {"run_ids": list(starting)})).mappings()
+        started = [run for run in found if not run["trial"]]
+        events = [RunStarted(**{name: run[name] for name in RunStarted.model_fields}) for run in started]
+        await publish(session, *events, traces=[run["traceparent"] for run in started])
     if ends:
         await end_cases(session, ends)
 
@@ -365,4 +370,5 @@ def _claimed(row: dict[str, Any], known: _Known, definition: Any) -> Claimed:  #
         only_failed_log=run.only_failed_log,
         until_step=run.until_step,
         trial=run.trial,
+        traceparent=run.traceparent,
     )

@@ -18,6 +18,7 @@ from contracts.executor import RunCompleted
 from kit import clock
 from kit.caller import keep_user
 from kit.db import wake_after_commit
+from kit.telemetry import traceparent
 from services.notifier import queries
 from services.notifier.models import (
     MAIL_CHANNEL_ID,
@@ -59,6 +60,7 @@ async def tell(session: AsyncSession, run: RunCompleted) -> None:
             project_ids=run.project_ids,
             body=run.model_dump(mode="json"),
             change=None if change is None else asdict(change),
+            traceparent=traceparent.get(),
         )
         .on_conflict_do_nothing()
         .returning(col(CompletedRun.run_id))

@@ -32,7 +32,7 @@ def _utc(moment: str) -> str:
 
 
 EVENT = f"""
-    SELECT task.id AS key, json_build_object(
+    SELECT task.id AS key, CASE WHEN task.cron IS NULL THEN task.traceparent END AS traceparent, json_build_object(
         'run_id', firing.run_id,
         'task_id', task.id,
         'task_name', task.task_name,

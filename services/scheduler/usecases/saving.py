@@ -15,6 +15,7 @@ from kit.db import wake_after_commit
 from kit.errors import FieldFault, InvalidParameter
 from kit.grams import fold, grams
 from kit.settings import settings
+from kit.telemetry import traceparent
 from services.scheduler import queries, rules
 from services.scheduler.errors import TaskNotFound, TaskNotPending
 from services.scheduler.models import (
@@ -89,7 +90,7 @@ async def save_task(session: AsyncSession, checked: Checked) -> Task:
         first = [cases[id_].name for id_ in task.case_ids[:1]] or [_target_name(task.targets[0], modules)]
         task.task_name = rules.generated_name(first[0], len(task.case_ids), task.scheduled_at, settings().zone)
     task.project_ids = sorted(project_ids)
-    task.updated_at, task.updated_by = now, caller.user_id
+    task.updated_at, task.updated_by, task.traceparent = now, caller.user_id, traceparent.get()
     session.add(task)
     await session.flush()
     await _set_lists(session, task, created=created)

@@ -1,0 +1,37 @@
+"""The consumer in tests/deploy/stranger: another language, another Kafka client, and the AsyncAPI document alone."""
+
+import json
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.processes import Process, running
+
+ROOT = Path(__file__).parents[2]
+FOLDER = Path("tests") / "deploy" / "stranger"
+ASYNCAPI = ROOT / "docs" / "asyncapi.yaml"
+
+
+class Stranger:
+    """A running consumer."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+
+    def heard(self) -> list[dict[str, Any]]:
+        """The messages that it read so far, in its order."""
+        return [json.loads(line) for line in self.process.log().splitlines() if line.startswith("{")]
+
+
+@asynccontextmanager
+async def stranger(
+    bootstrap: str, group: str, log_path: Path, *topics: str, asyncapi: Path = ASYNCAPI
+) -> AsyncIterator[Stranger]:
+    """Run it, by default on all public topics; what it needs is installed first, once."""
+    subprocess.run(["make", "--silent", f"{FOLDER}/node_modules"], cwd=ROOT, check=True)  # noqa: ASYNC221 (once)
+    script = str(ROOT / FOLDER / "consumer.mjs")
+    command = ["bash", str(ROOT / "deploy" / "node.sh"), "node", script, str(asyncapi), bootstrap, group, *topics]
+    async with running(command, log_path) as process:
+        yield Stranger(process)
