@@ -1,4 +1,4 @@
-"""`python -m bench [scheduler|executor|lists]… [--quick]`: measures, prints tables, writes JSON to `build/bench/`."""
+"""`python -m bench [scheduler|executor|lists|reports]… [--quick]`: measures, prints, writes JSON to `build/bench/`."""
 
 import argparse
 import asyncio
@@ -6,10 +6,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import executor, lists, scheduler
+from bench import executor, lists, reports, scheduler
 from bench.report import Report
 
-PARTS = {"scheduler": scheduler.measure, "executor": executor.measure, "lists": lists.measure}
+PARTS = {
+    "scheduler": scheduler.measure,
+    "executor": executor.measure,
+    "lists": lists.measure,
+    "reports": reports.measure,
+}
 
 
 def main() -> None:

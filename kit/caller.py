@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -222,6 +222,11 @@ _FIND = text("""
     WHERE c.sha256 = :sha256 AND NOT u.deleted
 """)
 
+_STILL_GOOD = text("""
+    SELECT c.sha256 FROM known_credential c JOIN known_user u ON u.id = c.user_id
+    WHERE c.sha256 = ANY(:hashes) AND u.is_active AND NOT u.deleted AND c.expires_at > clock_now()
+""")
+
 
 async def keep_user(session: AsyncSession, event: UserChanged) -> None:
     """Take a user's state into the replica, unless a higher revision is there already.
@@ -303,6 +308,11 @@ class Authenticator:
             settings=row["settings"],
             credential=sha256,
         )
+
+    async def still_good(self, hashes: Iterable[str]) -> set[str]:
+        """Which of the tokens are good as far as the replica knows: one look for however many open streams."""
+        async with self.database.transaction() as session:
+            return set((await session.execute(_STILL_GOOD, {"hashes": sorted(set(hashes))})).scalars())
 
     async def _look_up(self, sha256: str) -> Any:  # noqa: ANN401 (a row)
         async with self.database.transaction() as session:

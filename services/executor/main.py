@@ -8,7 +8,8 @@ from services.executor import migrations
 from services.executor.consumers import consumer
 from services.executor.db import database
 from services.executor.endpoints import events, internal, reports, runs
-from services.executor.loops.house import keep_house, reap
+from services.executor.loops.house import keep_house, reap, sum_days
+from services.executor.loops.viewers import follow_runs, greet_viewers
 from services.executor.loops.worker import Worker
 
 worker = Worker()
@@ -24,6 +25,9 @@ service = Service(
         Loop(worker.watch, wake="cancel"),
         Loop(reap),
         Loop(keep_house),
+        Loop(sum_days),
+        Loop(follow_runs, wake="progress"),
+        Loop(greet_viewers),
     ],
     measures=[
         Measure(

@@ -4,7 +4,7 @@ Runs, case runs, their definitions and step results are partitioned by range of 
 ones go by dropping partitions. `json`, not `jsonb`, holds what people wrote: the order of keys means something there.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from services.executor.db import database
 
 NO_ROW = -1
 """`data_row` of a case run whose case has no data rows."""
+ALL_ENVIRONMENTS = -1
+"""`environment_id` of what is summed over all of them."""
 BY_RUN = {"postgresql_partition_by": "RANGE (run_id)"}
 
 
@@ -33,6 +35,8 @@ class Run(Base, table=True):
     __tablename__ = "run"
     __table_args__ = (
         Index("run_task_id_run_id_idx", "task_id", "run_id"),
+        Index("run_status_run_id_idx", "status", "run_id"),
+        Index("run_trigger_run_id_idx", "trigger", "run_id"),
         Index("run_open_idx", "run_id", postgresql_where=text("finished_at IS NULL")),
         Index("run_trial_idx", "created_at", postgresql_where=text("trial")),
         Index("run_project_ids_idx", "project_ids", postgresql_using="gin"),
@@ -213,6 +217,27 @@ class LastResult(Base, table=True):
     finished_at: datetime = _moment()
     passed: Any = Field(sa_type=JSON, nullable=True)
     """The last passed run: {run_id, revision, finished_at}; null: none yet."""
+
+
+class TrendDay(Base, table=True):
+    """What ended on one day, summed when the day was over. It stays when the runs go."""
+
+    __tablename__ = "trend_day"
+
+    kind: str = Field(primary_key=True)
+    """`case`, `task`, `project`; `summed`: the mark that this was done for the day."""
+    id: int = Field(primary_key=True)
+    environment_id: int = Field(primary_key=True)
+    """0: without one; -1: all together."""
+    day: date = Field(primary_key=True)
+    """In the platform's zone."""
+    total: int
+    passed: int
+    failed: int
+    error: int
+    duration_ms_p50: int | None
+    duration_ms_p95: int | None
+    flaky: int
 
 
 class GreenStep(Base, table=True):

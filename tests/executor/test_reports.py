@@ -1,12 +1,20 @@
 """What can be read of runs beside their plain reports: differences, trends, bodies, exports, and as they go on."""
 
-from collections.abc import Callable
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import orjson
 import pytest
+from sqlalchemy.event import listen, remove
 
+from contracts.scheduler import EnvironmentChoice
+from services.executor.loops.house import sum_days
+from services.executor.loops.viewers import greet_viewers
+from services.executor.main import service
 from services.executor.settings import executor_settings
 from tests.executor.conftest import PROJECT, Executor
 from tests.executor.test_runs import get
@@ -151,6 +159,35 @@ async def test_trends_tell_pass_rate_and_durations_per_day(executor: Executor) -
     assert (await executor.member.get("/runs/trends")).json()["code"] == "missing_parameter"
 
 
+async def test_a_day_that_is_over_is_summed_once_and_outlives_its_runs(executor: Executor) -> None:
+    case_id = await executor.case(get("/flaky?fails=1"))
+    await executor.run(case_id)
+    await executor.run(case_id)
+    await executor.environment(4)
+    await executor.run(case_id, environments=[EnvironmentChoice(project_id=PROJECT, environment_id=4)])
+    keys = ({"case_id": case_id}, {"case_id": case_id, "environment_id": 4}, {"task_id": 1}, {"project_id": PROJECT})
+
+    async def days() -> list[Any]:
+        return [(await executor.member.get("/runs/trends", params=key)).json()["data"] for key in keys]
+
+    before = await days()
+    await executor.move_clock(timedelta(days=2))
+    while await sum_days() == 0:
+        pass
+    for table in ("step_result", "case_definition", "case_run", "run"):
+        await executor.rows(f"DELETE FROM {table} RETURNING 1")
+
+    assert [[(day["total"], day["passed"]) for day in of_key] for of_key in before] == [
+        [(3, 2)],
+        [(1, 1)],
+        [(3, 2)],
+        [(3, 2)],
+    ]
+    assert await days() == before
+    faulty = await executor.member.get("/runs/trends", params={"task_id": 1, "environment_id": 4})
+    assert [one["field"] for one in faulty.json()["errors"]] == ["environment_id"]
+
+
 async def follow(executor: Executor, run_id: Any, on_snapshot: Callable[[], None]) -> list[tuple[str, Any]]:
     events: list[tuple[str, Any]] = []
     async with executor.member.stream("GET", f"/runs/{run_id}/events") as answer:
@@ -182,6 +219,94 @@ async def test_a_run_is_followed_from_a_snapshot_to_its_end(executor: Executor) 
         ("case.completed", "passed"),
         ("run.completed", "passed"),
     ]
+
+
+async def read(lines: AsyncIterator[str], until_event: str) -> list[tuple[str, str]]:
+    """The events of an open stream with their ids, up to the first of a name or the end."""
+    events: list[tuple[str, str]] = []
+    number = name = ""
+    async for line in lines:
+        if line.startswith("id: "):
+            number = line[4:]
+        elif line.startswith("event: "):
+            name = line[7:]
+        elif not line:
+            events.append((name, number))
+            if name == until_event:
+                break
+    return events
+
+
+async def test_a_viewer_who_comes_back_goes_on_after_the_last_event_that_it_saw(executor: Executor) -> None:
+    executor.target.hold()
+    first, second = await executor.case(get("/held")), await executor.case(get("/status/200"))
+    run_id = await executor.due(first, second)
+    await until(lambda: executor.target.count("/held") == 1)
+    url = f"/runs/{run_id}/events"
+
+    async with executor.member.stream("GET", url) as answer:
+        ((_, seen),) = await read(answer.aiter_lines(), "snapshot")
+    async with executor.member.stream("GET", url, headers={"Last-Event-ID": seen}) as answer:
+        executor.target.release()
+        resumed = await read(answer.aiter_lines(), "run.completed")
+    async with executor.member.stream("GET", url, headers={"Last-Event-ID": "of-another-process-7"}) as answer:
+        anew = await read(answer.aiter_lines(), "run.completed")
+
+    names = ["step.completed", "case.completed", "case.started", "step.completed", "case.completed", "run.completed"]
+    assert [name for name, _ in resumed] == names
+    assert len({number for _, number in resumed}) == len(names)
+    assert [name for name, _ in anew] == ["snapshot", "run.completed"]
+
+
+async def test_however_many_follow_a_run_the_database_is_asked_once_for_all(executor: Executor) -> None:
+    viewers = int(os.environ.get("ROUNDS_TEST_VIEWERS", "60"))
+    executor.target.hold()
+    run_id = await executor.due(await executor.case(get("/held")))
+    await until(lambda: executor.target.count("/held") == 1)
+    statements: list[str] = []
+    arrived, ended = [], []
+
+    async def view(client: httpx.AsyncClient) -> None:
+        async with client.stream("GET", f"/runs/{run_id}/events") as answer:
+            lines = answer.aiter_lines()
+            await read(lines, "snapshot")
+            arrived.append(1)
+            ended.append(dict(await read(lines, "run.completed")))
+
+    def count(*call: Any) -> None:
+        statements.append(str(call[2]))
+
+    limits = httpx.Limits(max_connections=viewers + 1)
+    async with httpx.AsyncClient(
+        base_url=executor.url, headers=executor.member.headers, timeout=120, limits=limits
+    ) as client:
+        viewing = [asyncio.create_task(view(client)) for _ in range(viewers)]
+        await until(lambda: len(arrived) == viewers, 120)
+        listen(service.database.engine.sync_engine, "before_cursor_execute", count)
+        executor.target.release()
+        await asyncio.gather(*viewing)
+        remove(service.database.engine.sync_engine, "before_cursor_execute", count)
+
+    assert [one.keys() >= {"step.completed", "case.completed", "run.completed"} for one in ended] == [True] * viewers
+    assert len([sql for sql in statements if "known_credential" not in sql]) < max(viewers, 60)
+
+
+async def test_a_stream_ends_when_the_session_that_asked_for_it_ends(executor: Executor) -> None:
+    executor.target.hold()
+    run_id = await executor.due(await executor.case(get("/held")))
+    await until(lambda: executor.target.count("/held") == 1)
+    stranger = await executor.user(9)
+
+    async with stranger.stream("GET", f"/runs/{run_id}/events") as answer:
+        lines = answer.aiter_lines()
+        seen = await read(lines, "snapshot")
+        await greet_viewers()
+        seen += await read(lines, "ping")
+        await executor.user(9, credentials=[], revision=2)
+        await greet_viewers()
+        seen += await asyncio.wait_for(read(lines, "run.completed"), 30)
+
+    assert {name for name, _ in seen} == {"snapshot", "ping"}
 
 
 async def test_each_case_of_a_serial_run_is_told_to_start_and_end_before_the_next(executor: Executor) -> None:

@@ -62,7 +62,7 @@ class Process:
         """Everything written to standard output and error so far."""
         return self.log_path.read_text(errors="replace")
 
-    async def ready(self, url: str, timeout: float = 30) -> None:  # noqa: ASYNC109 - `until` says what was seen
+    async def ready(self, url: str, timeout: float = 90) -> None:  # noqa: ASYNC109 - `until` says what was seen
         """Wait until `url` answers below 400.
 
         Raises: AssertionError with the log when the process ends or is not ready in time.

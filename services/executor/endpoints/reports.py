@@ -4,6 +4,7 @@ import asyncio
 import re
 from typing import Annotated, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import AwareDatetime
@@ -15,6 +16,7 @@ from services.executor.endpoints import exports
 from services.executor.errors import RowRequired
 from services.executor.models import NO_ROW, CaseRun
 from services.executor.queries import history, reports
+from services.executor.queries import trends as queries
 from services.executor.schemas import (
     MAX_ID,
     CaseDiff,
@@ -94,9 +96,10 @@ async def trends(
     case_id: Annotated[Id | None, Query()] = None,
     task_id: Annotated[Id | None, Query()] = None,
     project_id: Annotated[Id | None, Query()] = None,
+    environment_id: Annotated[CaseId | None, Query(description="Of a case; 0: runs without one.")] = None,
     days: Annotated[int, Query(ge=1, le=366)] = 30,
 ) -> Trends:
-    """Pass rate, durations and flakiness per day of exactly one of a case, a task or a project."""
+    """Pass rate, durations and flakiness per day, today included, of exactly one of a case, a task or a project."""
     given = {"case_id": case_id, "task_id": task_id, "project_id": project_id}
     chosen = {name: id_ for name, id_ in given.items() if id_ is not None}
     if not chosen:
@@ -104,7 +107,10 @@ async def trends(
     if len(chosen) > 1:
         raise InvalidParameter(errors=[FieldFault(name, "unknown_field") for name in list(chosen)[1:]])
     by, id_ = next(iter(chosen.items()))
-    return Trends(data=await history.trends(session, by, id_, days, settings().timezone))
+    if environment_id is not None and by != "case_id":
+        raise InvalidParameter(errors=[FieldFault("environment_id", "unknown_field")])
+    kind, zone = by.removesuffix("_id"), ZoneInfo(settings().timezone)
+    return Trends(data=await queries.trends(session, kind, id_, environment_id, days, zone))
 
 
 @router.get("/{run_id}", summary="Report of a run")

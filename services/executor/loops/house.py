@@ -36,12 +36,15 @@ async def reap() -> float:
 
 async def keep_house() -> float:
     """Make and drop partitions, forget tried documents, old keys and workers that are gone."""
-    own = executor_settings()
-    kept = {"step_result": own.keep_steps_days, "case_definition": own.keep_steps_days}
-    kept |= {"case_run": own.keep_runs_days, "run": own.keep_runs_days}
-    for table, days in kept.items():
+    for table, days in housekeeping.kept_days().items():
         async with database.transaction() as session:
             await keep_daily_partitions(session, table, ahead_days=3, keep_days=days)
     async with database.transaction() as session:
-        await housekeeping.forget(session, own.keep_runs_days)
+        await housekeeping.forget(session)
     return 60.0
+
+
+async def sum_days() -> float:
+    """Sum the days that are over, for the trends: one in each pass."""
+    async with database.transaction() as session:
+        return 0 if await housekeeping.sum_a_day(session) else 60.0

@@ -1,4 +1,4 @@
-"""Reads over many runs: what to compare a case run with, and how cases do day by day."""
+"""Reads over many runs: what to compare a case run with, and what has happened since a moment."""
 
 from typing import Any
 from uuid import UUID
@@ -8,10 +8,9 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from caselang.judgement import pass_rate
-from services.executor.models import NO_ROW, CaseRun, Run, StepResult
+from services.executor.models import NO_ROW, CaseRun, StepResult
 from services.executor.rules import header_differences, json_differences
-from services.executor.schemas import CaseDiff, StepDiff, TrendDay
+from services.executor.schemas import CaseDiff, StepDiff
 
 _LAST_GREEN = text("""
     WITH earlier AS (
@@ -32,30 +31,6 @@ _LAST_GREEN = text("""
           AND path = ANY(CAST(:paths AS text[])) AND run_id < :run_id
     ) AS green ORDER BY path, run_id DESC
 """)
-_TRENDS = """
-    SELECT CAST(finished_at AT TIME ZONE :zone AS date) AS day, count(*) AS total,
-           count(*) FILTER (WHERE status = 'passed') AS passed, count(*) FILTER (WHERE status = 'failed') AS failed,
-           count(*) FILTER (WHERE status = 'error' AND NOT {platform}) AS error,
-           CAST(percentile_cont(0.5) WITHIN GROUP (ORDER BY {duration}) AS integer) AS duration_ms_p50,
-           CAST(percentile_cont(0.95) WITHIN GROUP (ORDER BY {duration}) AS integer) AS duration_ms_p95,
-           count(*) FILTER (WHERE {flaky}) AS flaky
-    FROM {table}
-    WHERE {chosen} AND status IN ('passed', 'failed', 'error')
-      AND finished_at >= clock_now() - make_interval(days => :days)
-    GROUP BY day ORDER BY day
-"""
-_OF_CASES = {"platform": "failure_class = 'platform'", "duration": "duration_ms", "flaky": "flaky", "table": "case_run"}
-_OF_RUNS = {
-    "platform": "(cases_error > 0 AND cases_error = cases_platform)",
-    "duration": "extract(epoch FROM finished_at - coalesce(started_at, finished_at)) * 1000",
-    "flaky": "cases_flaky > 0",
-    "table": "run",
-}
-_TREND = {
-    "case_id": text(_TRENDS.format(chosen="case_id = :id", **_OF_CASES)),
-    "task_id": text(_TRENDS.format(chosen="NOT trial AND task_id = :id", **_OF_RUNS)),
-    "project_id": text(_TRENDS.format(chosen="NOT trial AND project_ids @> ARRAY[CAST(:id AS integer)]", **_OF_RUNS)),
-}
 
 
 async def case_diff(session: AsyncSession, case: CaseRun) -> CaseDiff:
@@ -127,19 +102,6 @@ def _body_differences(before: str, now: str) -> list[dict[str, object]]:
         return []
 
 
-async def trends(session: AsyncSession, by: str, id_: int, days: int, zone: str) -> list[TrendDay]:
-    """Results day by day of a case's runs, or of the runs of a task or project; `by` names which."""
-    found = (await session.execute(_TREND[by], {"id": id_, "days": days, "zone": zone})).mappings()
-    return [
-        TrendDay(
-            **row,
-            pass_rate=pass_rate(row["passed"], row["failed"], row["error"]),
-            flaky_rate=pass_rate(row["flaky"], row["total"] - row["flaky"], 0),
-        )
-        for row in found
-    ]
-
-
 async def step_of(session: AsyncSession, case: CaseRun, path: str) -> StepResult | None:
     """The last try of a step of a case run, by its path."""
     query = select(StepResult).where(
@@ -152,31 +114,36 @@ async def step_of(session: AsyncSession, case: CaseRun, path: str) -> StepResult
     return (await session.exec(query.order_by(col(StepResult.seq).desc()).limit(1))).first()
 
 
-_CHANGES = text("""
-    SELECT position, data_row, case_id, name, status, starts, failure_class, pass_rate, duration_ms
-    FROM case_run WHERE run_id = :run_id AND starts > 0 ORDER BY position, data_row
+_OVER = text("""
+    SELECT CAST(id AS uuid) FROM unnest(CAST(:run_ids AS uuid[])) AS id
+    WHERE NOT EXISTS (SELECT 1 FROM run WHERE run_id = id AND finished_at IS NULL)
+""")
+_BEGUN = text("""
+    SELECT run_id, position, data_row, case_id, name, status, starts, failure_class, pass_rate, duration_ms
+    FROM case_run WHERE run_id = ANY(CAST(:run_ids AS uuid[])) AND starts > 0 ORDER BY run_id, position, data_row
 """)
 _NEW_STEPS = text("""
-    SELECT r.position, r.data_row, r.start_no, r.seq, r.case_try, r.path, r.name, r.type, r.phase, r.status,
+    SELECT r.run_id, r.position, r.data_row, r.start_no, r.seq, r.case_try, r.path, r.name, r.type, r.phase, r.status,
            r.failure_class, r.skip_reason, r.duration_ms
-    FROM json_to_recordset(CAST(:rows AS json)) AS e (position integer, data_row integer, start_no integer, seq integer)
-    JOIN step_result r ON (r.position, r.data_row, r.start_no) = (e.position, e.data_row, e.start_no) AND r.seq > e.seq
-    WHERE r.run_id = :run_id ORDER BY r.position, r.data_row, r.seq LIMIT 1000
+    FROM json_to_recordset(CAST(:rows AS json)) AS e (
+        run_id uuid, position integer, data_row integer, start_no integer, seq integer)
+    JOIN step_result r
+      ON (r.run_id, r.position, r.data_row, r.start_no) = (e.run_id, e.position, e.data_row, e.start_no)
+    WHERE r.seq > e.seq ORDER BY r.run_id, r.position, r.data_row, r.seq
 """)
 
 
-async def is_over(session: AsyncSession, run_id: UUID) -> bool:
-    """Whether a run has ended, or is not there any more."""
-    query = select(Run.run_id).where(col(Run.run_id) == run_id, col(Run.finished_at).is_(None))
-    return (await session.exec(query)).first() is None
+async def over(session: AsyncSession, run_ids: list[UUID]) -> set[UUID]:
+    """Which of the runs have ended, or are not there any more."""
+    return set((await session.execute(_OVER, {"run_ids": run_ids})).scalars())
 
 
-async def begun_cases(session: AsyncSession, run_id: UUID) -> list[dict[str, Any]]:
+async def begun_cases(session: AsyncSession, run_ids: list[UUID]) -> list[dict[str, Any]]:
     """Case runs that were started, in few words."""
-    return [dict(row) for row in (await session.execute(_CHANGES, {"run_id": run_id})).mappings()]
+    return [dict(row) for row in (await session.execute(_BEGUN, {"run_ids": run_ids})).mappings()]
 
 
-async def new_steps(session: AsyncSession, run_id: UUID, seen: list[dict[str, int]]) -> list[dict[str, Any]]:
-    """Steps that ended after those already seen, {position, data_row, start_no, seq}; at most 1,000."""
+async def new_steps(session: AsyncSession, seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Steps that ended after those already seen, {run_id, position, data_row, start_no, seq}."""
     rows = orjson.dumps(seen).decode()
-    return [dict(row) for row in (await session.execute(_NEW_STEPS, {"run_id": run_id, "rows": rows})).mappings()]
+    return [dict(row) for row in (await session.execute(_NEW_STEPS, {"rows": rows})).mappings()]
