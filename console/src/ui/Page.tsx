@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import { Skeleton } from "antd";
 import { type ReactNode, useEffect, useState } from "react";
 import { Failure } from "./Failure";
@@ -39,4 +40,27 @@ export function Loaded<T>({ query, children }: { query: Answer<T>; children: (da
   if (query.data !== undefined) return <>{children(query.data)}</>;
   if (query.error) return <Failure error={query.error} retry={() => void query.refetch()} />;
   return slow ? <Skeleton active paragraph={{ rows: 6 }} /> : null;
+}
+
+interface WholeProps<T> {
+  query: Answer<T>;
+  /** The page's title until the data are there, and where its link up leads. */
+  title: string;
+  up: string;
+  children: (data: T) => ReactNode;
+}
+
+/** A page that is nothing without its data: a skeleton, or what is wrong and the way up. */
+export function LoadedPage<T>({ query, title, up, children }: WholeProps<T>) {
+  if (query.data !== undefined) return <>{children(query.data)}</>;
+  return (
+    <Page title={title}>
+      <Loaded query={query}>{() => null}</Loaded>
+      {query.error !== null && query.error !== undefined && (
+        <p>
+          <Link to={up as "/"}>← {title}</Link>
+        </p>
+      )}
+    </Page>
+  );
 }

@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams, useSearch } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { modules } from "~/api/queries";
 import type { CaseRead, Document } from "~/api/types";
 import { useProject } from "~/features/projects/ProjectHead";
-import { Loaded, Page } from "~/ui/Page";
+import { LoadedPage } from "~/ui/Page";
 import { CaseEditor } from "./CaseEditor";
 
 const BLANK: Document = {
@@ -22,6 +23,7 @@ const BLANK: Document = {
 
 /** One case in the editor; `new` begins with one request. */
 export function CasePage() {
+  const { t } = useTranslation();
   const { pid, id } = useParams({ strict: false }) as { pid: string; id: string };
   const { module } = useSearch({ strict: false }) as { module?: string };
   const project = useProject(Number(pid));
@@ -32,11 +34,12 @@ export function CasePage() {
     enabled: id !== "new",
     staleTime: Number.POSITIVE_INFINITY,
   });
+  const up = `/p/${pid}/cases`;
   return (
-    <Loaded query={project}>
+    <LoadedPage query={project} title={t("nav.projects")} up="/projects">
       {(found) =>
         id === "new" ? (
-          <Loaded query={tree}>
+          <LoadedPage query={tree} title={t("nav.cases")} up={up}>
             {(page) => (
               <CaseEditor
                 key="new"
@@ -46,21 +49,15 @@ export function CasePage() {
                 moduleId={module ? Number(module) : (page.data[0]?.id ?? null)}
               />
             )}
-          </Loaded>
-        ) : saved.data ? (
-          <CaseEditor
-            key={id}
-            project={found}
-            saved={saved.data}
-            blank={saved.data.document}
-            moduleId={saved.data.module_id}
-          />
+          </LoadedPage>
         ) : (
-          <Page title="…">
-            <Loaded query={saved}>{() => null}</Loaded>
-          </Page>
+          <LoadedPage query={saved} title={t("nav.cases")} up={up}>
+            {(stored) => (
+              <CaseEditor key={id} project={found} saved={stored} blank={stored.document} moduleId={stored.module_id} />
+            )}
+          </LoadedPage>
         )
       }
-    </Loaded>
+    </LoadedPage>
   );
 }

@@ -136,7 +136,9 @@ export function Shell() {
             ],
           }}
         >
-          <Button type="text">{session.user.name || session.user.username}</Button>
+          <Button type="text" className="who">
+            <span>{session.user.name || session.user.username}</span>
+          </Button>
         </Dropdown>
       </Layout.Header>
       {settled && <HealthStrip />}

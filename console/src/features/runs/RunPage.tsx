@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { CaseRun, RunDetail } from "~/api/types";
 import { Empty } from "~/ui/Empty";
-import { Loaded, Page } from "~/ui/Page";
+import { LoadedPage, Page } from "~/ui/Page";
 import { CaseList } from "./CaseList";
 import { CasePanel } from "./CasePanel";
 import { RunActions } from "./RunActions";
@@ -50,7 +50,7 @@ export function RunPage() {
     });
   };
   return (
-    <Loaded query={run}>
+    <LoadedPage query={run} title={t("nav.runs")} up="/runs">
       {(found) => {
         const ordered = [...found.cases].sort(
           (a, b) => (WORST[a.status] ?? 3) - (WORST[b.status] ?? 3) || a.position - b.position,
@@ -76,7 +76,7 @@ export function RunPage() {
           </Page>
         );
       }}
-    </Loaded>
+    </LoadedPage>
   );
 }
 

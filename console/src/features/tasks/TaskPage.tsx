@@ -8,7 +8,7 @@ import { useSession } from "~/api/session";
 import type { CaseItem, Cursor, NextTimes, Page as PageOf, Run, Task } from "~/api/types";
 import { RunTable } from "~/features/runs/RunTable";
 import { Trends } from "~/features/runs/Trends";
-import { Loaded, Page } from "~/ui/Page";
+import { Loaded, LoadedPage, Page } from "~/ui/Page";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 import { Ledger } from "./Ledger";
@@ -61,7 +61,7 @@ export function TaskPage() {
     onSettled: refresh,
   });
   return (
-    <Loaded query={task}>
+    <LoadedPage query={task} title={t("nav.tasks")} up="/tasks">
       {(found) => (
         <Page
           title={found.task_name}
@@ -194,6 +194,6 @@ export function TaskPage() {
           </div>
         </Page>
       )}
-    </Loaded>
+    </LoadedPage>
   );
 }
