@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from deploy.kafka.broker import free_port
@@ -24,6 +25,18 @@ class Rounds:
     url: str
     process: Process
     data_dir: Path
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        """A connection to its PostgreSQL that may do everything."""
+        kept = dict(line.split("=", 1) for line in (self.data_dir / "secrets.env").read_text().splitlines())
+        port = (self.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[3]
+        url = f"postgresql://postgres:{kept['POSTGRES_PASSWORD']}@127.0.0.1:{port}/postgres"
+        connection = await asyncpg.connect(url)
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
     @property
     def public_url(self) -> str:
