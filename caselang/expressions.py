@@ -1,7 +1,7 @@
 """Compiled JSONPath, JMESPath, XPath, regular expressions and JSON Schemas, kept in caches.
 
-Public: `jsonpath`, `jmespath_query`, `xpath`, `regex`, `regex_search`, `json_schema`. Each takes the text of an
-expression and raises `ExpressionInvalid` when it is broken, so the same call checks a case when it is saved.
+Public: `jsonpath`, `plain_path`, `jmespath_query`, `xpath`, `regex`, `regex_search`, `json_schema`. Each takes the text
+of an expression and raises `ExpressionInvalid` when it is broken, so the same call checks a case when it is saved.
 
 Every regular expression runs on RE2, in linear time, also those inside a JSONPath filter or a JSON Schema: a hostile
 answer must not be able to hold up a worker.
@@ -154,6 +154,18 @@ def jsonpath(expr: str) -> JSONPathQuery:
         return _ENVIRONMENT.compile(expr)
     except (JSONPathError, ValueError, RecursionError) as error:
         raise ExpressionInvalid(f"no JSONPath (RFC 9535): {error}") from error
+
+
+_PLAIN_PATH = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]*|\[(?:0|[1-9][0-9]{0,8})\])*")
+_PLAIN_KEYS = re.compile(r"\.(\w+)|\[(\d+)\]")
+
+
+@lru_cache(_CACHE_SIZE)
+def plain_path(expr: str) -> tuple[str | int, ...] | None:
+    """Names and indexes of a JSONPath that is nothing else, `$.items[0].id`, which most are; else None."""
+    if not _PLAIN_PATH.fullmatch(expr):
+        return None
+    return tuple(name or int(index) for name, index in _PLAIN_KEYS.findall(expr))
 
 
 # --- JMESPath, XPath

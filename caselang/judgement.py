@@ -4,6 +4,7 @@ Public: `judge(captures, asserts, response, variables, functions) -> Judged` for
 `sum_rows` and `pass_rate` for what is above it. Status words: passed, failed, error, skipped (and cancelled, for runs).
 """
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ _FIRST_BAD_STATUS = 400
 # --- one answer
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class AssertResult:
     """How one assertion went. `template_error`: it could not be judged, since a template in it has no value."""
 
@@ -48,7 +49,7 @@ class AssertResult:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class CaptureResult:
     """How one capture went. `kept`: the name has a value now, found or by default."""
 
@@ -65,7 +66,7 @@ class CaptureResult:
         return {"name": self.name, "value": self.value, "found": self.found, "error": self.error}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Judged:
     """A step's answer, judged: `status` is passed, failed (`assertion`, `capture`) or error (`template`)."""
 
@@ -94,7 +95,8 @@ def judge(
     Assertions see what was captured. Without any, a status of 400 or more fails.
     """
     capture_results = [_capture(capture, response, variables, functions) for capture in captures]
-    now = {**variables, **{result.name: result.value for result in capture_results if result.kept}}
+    kept = {result.name: result.value for result in capture_results if result.kept}
+    now = ChainMap(kept, variables) if kept else variables
     assert_results = [judge_assert(one, response, now, functions) for one in asserts]
     if not asserts and response is not None and response.status >= _FIRST_BAD_STATUS:
         assert_results.append(
@@ -171,7 +173,7 @@ def plain(value: JsonValue) -> JsonValue:
 # --- cases and runs
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class StepOutcome:
     """What counts of a step that ended, or was skipped; of a loop each iteration for itself."""
 

@@ -24,7 +24,7 @@ _MAX_SCHEMA_ERRORS = 3
 _MAX_SCHEMA_MESSAGE = 200
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Verdict:
     """Whether a predicate held. `message` says what expected and actual do not: null where they say it all."""
 

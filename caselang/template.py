@@ -66,7 +66,7 @@ class UndefinedVariable(TemplateError):
         self.name = name
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Functions:
     """What the functions of a template draw on, so that a test can fix it."""
 

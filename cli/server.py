@@ -1,6 +1,7 @@
 """Serving an application in this process until SIGINT or SIGTERM."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -59,6 +60,7 @@ class _Server(uvicorn.Server):
         """Start the application and listen."""
         await super().startup(sockets)
         if self.started:
+            _spare_the_collector()
             self._on_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -78,6 +80,13 @@ class _Server(uvicorn.Server):
         own = settings()
         await asyncio.gather(self._supervisor.drain(own.grace_seconds), asyncio.sleep(own.drain_seconds))
         self.should_exit = True
+
+
+def _spare_the_collector() -> None:
+    """Look less often for garbage in circles, and never among what is there from the start: a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:

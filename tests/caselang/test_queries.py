@@ -1,10 +1,12 @@
 """What queries give for unusual answers."""
 
+import json
 from typing import Any
 
 import pytest
 
 from caselang.asserts import Query
+from caselang.expressions import jsonpath, plain_path
 from caselang.queries import Found, NotFound, evaluate
 from caselang.response import Response
 from caselang.supported import EVERYTHING
@@ -171,3 +173,25 @@ def test_a_certificate_is_asked_in_the_words_of_hurl() -> None:
     ):
         query = Query.model_validate({"type": "certificate", "expr": expr}, context={"supported": EVERYTHING})
         assert evaluate(query, response, {}) == found
+
+
+PLAIN_PATHS = ["$", "$.a", "$.a.b", "$.list[0]", "$.list[1].id", "$.list[9]", "$[0]", "$.a[0]", "$.list.a", "$.null.x"]
+
+
+@pytest.mark.parametrize("expr", PLAIN_PATHS)
+def test_a_path_of_names_and_indexes_gives_what_the_library_gives(expr: str) -> None:
+    value = {"a": {"b": [1]}, "list": [{"id": 1}, {"id": None}], "null": None}
+    response = Response(200, [], json.dumps(value).encode(), "http://x", 1.0)
+    assert plain_path(expr) is not None
+    wanted = jsonpath(expr).find(value).values()
+
+    found = evaluate(Query(type="jsonpath", expr=expr), response, {})
+
+    assert found == (Found(wanted[0]) if wanted else NotFound(f"nothing at {expr}"))
+
+
+@pytest.mark.parametrize(
+    "expr", ["$.a[-1]", "$.a[01]", "$..a", "$.*", "$['a']", "$.a[0,1]", "$.a[?@.b]", "$.é", "$ .a"]
+)
+def test_any_other_path_is_left_to_the_library(expr: str) -> None:
+    assert plain_path(expr) is None

@@ -171,7 +171,7 @@ class HttpClient:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 response_class=_Response,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-                skip_auto_headers=["User-Agent", "Accept", "Accept-Encoding", "Content-Type"],
+                skip_auto_headers=["Content-Type"],
                 max_line_size=MAX_HEADER_BYTES,
                 max_field_size=MAX_HEADER_BYTES,
                 max_headers=MAX_HEADERS,
@@ -204,8 +204,10 @@ class HttpClient:
         while True:
             answer = await self._once(call, method, url, headers, body, egress, cookies, watch)
             answer.redirects = redirects
+            if not call.follow_redirects or answer.status not in REDIRECTS:
+                return answer
             location = next((value for name, value in answer.headers if name.lower() == "location"), None)
-            if not call.follow_redirects or answer.status not in REDIRECTS or location is None:
+            if location is None:
                 return answer
             if len(redirects) == call.max_redirects:
                 raise CallFailed(
@@ -259,7 +261,10 @@ class HttpClient:
                 url=str(url),
                 status=response.status,
                 http_version=f"{version.major}.{version.minor}" if version else "1.1",
-                headers=[(_text(name), _text(value)) for name, value in response.raw_headers],
+                headers=[
+                    (name.decode("utf-8", "replace"), value.decode("utf-8", "replace"))
+                    for name, value in response.raw_headers
+                ],
                 body=content,
                 ip=watch.ip,
                 certificate=watch.certificate,
@@ -308,10 +313,6 @@ _STAGES = {
     "first_byte": "connected, but no answer came",
     "body": "the answer began, but did not end",
 }
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -28,7 +28,7 @@ class CallFailed(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """A request as it is to be sent."""
 

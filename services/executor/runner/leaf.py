@@ -27,6 +27,7 @@ from services.executor.runner.request import (
     token_in,
 )
 
+_RANDOM = random.SystemRandom()
 KEPT_ROWS = 100
 """Rows of an `sql` step that the report keeps."""
 NEVER_AGAIN = frozenset({"template", "config", "egress"})
@@ -69,7 +70,7 @@ class Leaves:
 
     def functions(self) -> Functions:
         """What the functions of templates draw on, now."""
-        return Functions(now=datetime.now(UTC), random=random.SystemRandom(), environment=self.place.environment)
+        return Functions(now=datetime.now(UTC), random=_RANDOM, environment=self.place.environment)
 
     async def run(self, step: Step, path: str, variables: Variables) -> Outcome:
         """Run a step to its end. Raises: TemplateError, TemplateInvalid, CallFailed when nothing could be sent."""

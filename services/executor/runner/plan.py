@@ -54,7 +54,7 @@ class Plan:
     case_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StepReport:
     """How one step ended, secrets masked."""
 

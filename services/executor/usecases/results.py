@@ -34,7 +34,7 @@ _REPORTED = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """A step's report with the case run and the start that it belongs to."""
 
