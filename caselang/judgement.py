@@ -96,7 +96,7 @@ def judge(
     """
     capture_results = [_capture(capture, response, variables, functions) for capture in captures]
     kept = {result.name: result.value for result in capture_results if result.kept}
-    now = ChainMap(kept, variables) if kept else variables
+    now = ChainMap(kept, variables) if kept else variables  # type: ignore[arg-type]  # it is only read
     assert_results = [judge_assert(one, response, now, functions) for one in asserts]
     if not asserts and response is not None and response.status >= _FIRST_BAD_STATUS:
         assert_results.append(
