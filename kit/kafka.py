@@ -6,7 +6,6 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -33,6 +32,8 @@ from kit.wake import any_of
 log = logging.getLogger(__name__)
 
 BATCH = 1000
+BUILT_AT_ONCE = 100
+"""Messages, between two moments at which the other work of the process has its turn."""
 POLL_SECONDS = 0.25
 MAX_RECONNECT_SECONDS = 5.0
 LAG_EVERY_SECONDS = 5.0
@@ -40,9 +41,9 @@ CONSUMER_LAG = Gauge("rounds_consumer_lag", "Events that wait in the partitions 
 
 _UNPUBLISHED = """
     SELECT id, event_id, topic, type, key, time, traceparent, value FROM outbox
-    WHERE published_at IS NULL AND subscriber = '*' ORDER BY id LIMIT $1
+    WHERE published_at IS NULL AND subscriber = '*' AND id <> ALL($2::bigint[]) ORDER BY id LIMIT $1
 """
-
+_MARK = "UPDATE outbox SET published_at = clock_now() WHERE id = ANY($1)"
 
 _partitioner = DefaultPartitioner()
 _connection = {"state": "connecting"}
@@ -83,15 +84,19 @@ async def relay(database: Database) -> None:
     pauses = backoff(MAX_RECONNECT_SECONDS)
     while True:
         try:
-            async with leader(database, "relay") as connection, _producer() as producer:
+            async with (
+                leader(database, "relay") as connection,
+                _marking_connection(database) as marking,
+                _producer() as producer,
+            ):
                 await _adopt_embedded_rows(connection)
                 with database.wakeups.bell("outbox") as bell:
                     while True:
                         bell.clear()
-                        if await _publish_batch(connection, database.name, producer) < BATCH:
-                            await any_of((bell,), POLL_SECONDS)
+                        await _publish_all(connection, marking, database.name, producer)
                         pauses = backoff(MAX_RECONNECT_SECONDS)
                         _connection["state"] = "connected"
+                        await any_of((bell,), POLL_SECONDS)
         except Exception as error:
             _connection["state"] = "unreachable"
             if not is_infrastructure(error):
@@ -106,12 +111,46 @@ async def _adopt_embedded_rows(connection: "asyncpg.Connection[Any]") -> None:
     await connection.execute("UPDATE outbox SET subscriber = '*' WHERE published_at IS NULL AND subscriber <> '*'")
 
 
-async def _publish_batch(connection: "asyncpg.Connection[Any]", schema: str, producer: AIOKafkaProducer) -> int:
-    """Send the oldest unpublished rows and mark those that the broker acknowledged; answers how many it sent.
+@asynccontextmanager
+async def _marking_connection(database: Database) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    """A connection whose commits do not wait for the disk: a mark that is lost sends an event twice, at worst."""
+    connection = await database.connect()
+    try:
+        await connection.execute("SET synchronous_commit = off")
+        yield connection
+    finally:
+        connection.terminate()
 
-    Raises: KafkaError when one was not acknowledged; the producer must then start anew from the first unmarked row.
+
+async def _publish_all(
+    reading: "asyncpg.Connection[Any]", marking: "asyncpg.Connection[Any]", schema: str, producer: AIOKafkaProducer
+) -> None:
+    """Send what is unpublished, oldest first. While a batch is marked the next one is read and sent.
+
+    Raises: KafkaError when something was not acknowledged; the producer must then start anew from the first unmarked
+    row.
     """
-    rows = await connection.fetch(_UNPUBLISHED, BATCH)
+    acknowledged: list[int] = []
+    failure: BaseException | None = None
+    mark: asyncio.Task[str] | None = None
+    try:
+        more = True
+        while more and failure is None:
+            rows = await reading.fetch(_UNPUBLISHED, BATCH, acknowledged)
+            more = len(rows) == BATCH
+            acknowledged, failure = await _send(rows, schema, producer)
+            if mark is not None:
+                await mark
+            mark = asyncio.create_task(marking.execute(_MARK, acknowledged)) if acknowledged else None
+    finally:
+        if mark is not None:
+            await mark
+    if failure is not None:
+        raise failure
+
+
+async def _send(rows: Sequence[Any], schema: str, producer: AIOKafkaProducer) -> tuple[list[int], BaseException | None]:
+    """Send rows; answers the ids of those that the broker acknowledged, and what kept it from the others."""
     sent: list[tuple[list[int], asyncio.Future[Any]]] = []
     failure: BaseException | None = None
     try:
@@ -126,11 +165,7 @@ async def _publish_batch(connection: "asyncpg.Connection[Any]", schema: str, pro
             failure = failure or result
         else:
             acknowledged += row_ids
-    if acknowledged:
-        await connection.execute("UPDATE outbox SET published_at = clock_now() WHERE id = ANY($1)", acknowledged)
-    if failure is not None:
-        raise failure
-    return len(rows)
+    return acknowledged, failure
 
 
 async def _batches(
@@ -139,17 +174,23 @@ async def _batches(
     """The rows as batches of one partition each, with their ids: a message on its own costs twice the time."""
     partitions: dict[str, list[int]] = {}
     open_batches: dict[tuple[str, int], tuple[BatchBuilder, list[int]]] = {}
-    for row in rows:
-        envelope, topic = _traced(envelope_of(row, schema), schema), topic_name(row["topic"])
-        if topic not in partitions:
-            partitions[topic] = sorted(await producer.partitions_for(topic))
-        place = topic, _partitioner(envelope.key.encode(), partitions[topic], partitions[topic])
-        message = {
-            "timestamp": None,
-            "key": envelope.key.encode(),
-            "value": envelope.value,
-            "headers": [(name, value.encode()) for name, value in envelope.headers().items()],
-        }
+    like: tuple[Any, ...] = ()
+    shared: dict[str, bytes] = {}
+    for number, row in enumerate(rows, start=1):
+        if number % BUILT_AT_ONCE == 0:
+            await asyncio.sleep(0)
+        if like != (row["topic"], row["type"], row["time"]):  # what one transaction stated has most headers in common
+            like = row["topic"], row["type"], row["time"]
+            topic, headers_of_it = topic_name(row["topic"]), envelope_of(row, schema).headers()
+            shared = {name: value.encode() for name, value in headers_of_it.items() if name != "traceparent"}
+            if topic not in partitions:
+                partitions[topic] = sorted(await producer.partitions_for(topic))
+        key = row["key"].encode()
+        headers = shared | {"ce_id": str(row["event_id"]).encode(), "ce_subject": key}
+        if (trace := _traced(row, schema)) is not None:
+            headers["traceparent"] = trace.encode()
+        place = topic, _partitioner(key, partitions[topic], partitions[topic])
+        message = {"timestamp": None, "key": key, "value": row["value"], "headers": list(headers.items())}
         if place not in open_batches:
             open_batches[place] = producer.create_batch(), []
         batch, row_ids = open_batches[place]
@@ -177,12 +218,12 @@ def envelope_of(row: Any, schema: str) -> Envelope:  # noqa: ANN401 (a database 
     )
 
 
-def _traced(envelope: Envelope, service: str) -> Envelope:
-    """The event as the child of a span that tells how long it waited in the outbox."""
-    known = {"service": service, "key": envelope.key}
-    name = f"publish {envelope.topic}"
-    with span(name, known, envelope.traceparent, SpanKind.PRODUCER, envelope.time) as made:
-        return envelope if made is None else replace(envelope, traceparent=traceparent.get())
+def _traced(row: Any, service: str) -> str | None:  # noqa: ANN401 (a database row)
+    """An event's trace context: that of a span which tells how long it waited in the outbox, where spans are kept."""
+    known = {"service": service, "key": row["key"]}
+    with span(f"publish {row['topic']}", known, row["traceparent"], SpanKind.PRODUCER, row["time"]) as made:
+        stated: str | None = row["traceparent"]
+        return stated if made is None else traceparent.get()
 
 
 @asynccontextmanager
@@ -191,13 +232,13 @@ async def _producer() -> AsyncIterator[AIOKafkaProducer]:
         **_cluster(),
         enable_idempotence=True,
         acks="all",
-        linger_ms=2,
+        linger_ms=0,
         request_timeout_ms=10_000,
         max_batch_size=256 * 1024,
         max_request_size=1024 * 1024,
     )
-    await producer.start()
     try:
+        await producer.start()
         yield producer
     finally:
         with suppress(KafkaError, OSError, TimeoutError):
@@ -254,9 +295,9 @@ async def _consume_until_stopped(consumer: Consumer, stopping: asyncio.Event) ->
         fetch_max_wait_ms=500,
     )
     kafka.subscribe([topic_name(topic) for topic in consumer.handlers], listener=partitions)
-    await kafka.start()
     measured = 0.0
     try:
+        await kafka.start()
         while not stopping.is_set():
             for partition, records in (await kafka.getmany(timeout_ms=200, max_records=500)).items():
                 kafka.pause(partition)
@@ -346,8 +387,8 @@ async def ensure_topics() -> list[str]:
     break the order of keys.
     """
     admin = AIOKafkaAdminClient(**_cluster())
-    await admin.start()
     try:
+        await admin.start()
         known = {found["topic"]: len(found["partitions"]) for found in await admin.describe_topics()}
         missing = [topic for topic in TOPICS if topic_name(topic.name) not in known]
         for topic in TOPICS:

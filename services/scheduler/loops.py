@@ -1,6 +1,7 @@
 """What the scheduler does by itself, again and again."""
 
 import asyncio
+import time
 
 from kit.errors import DependencyUnavailable
 from services.scheduler import clients
@@ -19,17 +20,28 @@ async def fire_due_tasks() -> float:
     """
     async with database.transaction() as session:
         fired = await firing.fire_due(session)
-        until_next = await firing.seconds_to_next(session)
+        following = await firing.next_due(session)
+        known = time.monotonic()
     firing.last_pass.note(fired)
     longest = scheduler_settings().max_sleep_seconds
-    return 0 if fired.full else min(longest, longest if until_next is None else until_next or HELD_SECONDS)
+    if fired.full:
+        return 0
+    if following is None:
+        return longest
+    if following.seconds <= 0:
+        return min(longest, HELD_SECONDS)
+    spent = following.spent_seconds + time.monotonic() - known
+    return min(longest, max(0.0, following.seconds - spent))
 
 
 async def ask_about_silent_firings() -> float:
     """Ask the executor about runs of which nothing was heard for a minute: repair of what was lost on the way."""
     async with database.transaction() as session:
         silent = await ending.silent_firings(session)
-    await asyncio.gather(*(_ask(found) for found in silent))
+    outcomes = await asyncio.gather(*(_ask(found) for found in silent), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
     return 0 if len(silent) == ending.ASKED_AT_ONCE else scheduler_settings().silent_seconds / 6
 
 
@@ -43,8 +55,10 @@ async def _ask(silent: ending.Silent) -> None:
 
 
 async def tidy() -> float:
-    """Delete answers to `Idempotency-Key` that are a day old, and sum up the task counts."""
+    """Delete answers to `Idempotency-Key` that are a day old and what the ledger keeps no longer; sum up the counts."""
     async with database.transaction() as session:
         await answers.forget_answers(session)
         await saving.sum_up_counts(session)
-    return HOUR
+    async with database.transaction() as session:
+        more = await ending.purge_ledger(session)
+    return 0 if more else HOUR

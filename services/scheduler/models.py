@@ -180,6 +180,7 @@ class Firing(Base, table=True):
         Index(None, "fire_at", postgresql_where=text("state = 'waiting'")),
         Index(None, "task_id", postgresql_where=text("state = 'waiting'")),
         Index(None, "heard_at", postgresql_where=text("state IN ('fired', 'started')")),
+        Index(None, "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
     )
 
     task_id: int = Field(primary_key=True)

@@ -269,6 +269,13 @@ class OccurrenceRead(BaseModel):
     firings: list[FiringRead]
 
 
+class OccurrencePage(Page[OccurrenceRead]):
+    """A page of a task's ledger."""
+
+    kept_since: datetime
+    """What ended before is not kept: that an older due time is not there does not mean that it did not run."""
+
+
 class FireAccepted(BaseModel):
     """The run that a firing by hand makes."""
 

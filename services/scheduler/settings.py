@@ -17,6 +17,8 @@ class SchedulerSettings(BaseSettings):
     """How long a firing may be silent before the executor is asked about it."""
     lost_after_seconds: float = Field(3600.0, gt=0)
     """How long the executor may not know a firing's run before the firing is given up as lost."""
+    keep_ledger_days: int = Field(365, ge=1)
+    """How long the ledger keeps what became of a due time, from its end on."""
 
 
 @lru_cache

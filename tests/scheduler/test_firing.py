@@ -368,52 +368,6 @@ async def test_targets_are_resolved_when_the_task_fires(scheduler: Scheduler) ->
     assert [(found.case_id, found.min_revision) for found in due.cases] == [(20, 1), (101, 1), (102, 1), (103, 3)]
 
 
-async def test_a_silent_firing_is_asked_about_and_announced_again_with_the_same_run(
-    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ROUNDS_SCHEDULER_SILENT_SECONDS", "0.2")
-    scheduler_settings.cache_clear()
-    task = await scheduler.save()
-    await scheduler.move_clock(HOUR)
-    async with looping():
-        await until(lambda: ("executor/runs", str) in [(name, type(what)) for name, what in scheduler.sources.asked])
-
-        async def again() -> bool:
-            return len(await scheduler.due()) > 1
-
-        await until(again)
-        first, second = (await scheduler.due())[:2]
-        assert first == second
-        scheduler.sources.runs[str(first.run_id)] = {
-            "run_id": str(first.run_id), "status": "failed", "final": True,
-            "completed": completed(first, "failed").model_dump(mode="json"),
-        }  # fmt: skip
-
-        async def ended() -> bool:
-            return (await outcome(scheduler, task["id"])) == ("failed", "failed", 1)
-
-        await until(ended)
-
-
-async def test_a_run_that_the_executor_does_not_know_for_an_hour_is_lost(
-    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ROUNDS_SCHEDULER_SILENT_SECONDS", "0.2")
-    scheduler_settings.cache_clear()
-    task = await scheduler.save(max_retries=3)
-    await scheduler.move_clock(HOUR)
-    await scheduler.tick()
-    await scheduler.move_clock(2 * HOUR + timedelta(seconds=1))
-    async with looping():
-
-        async def lost() -> bool:
-            return (await outcome(scheduler, task["id"])) == ("failed", "lost", 1)
-
-        await until(lost)
-    [occurrence] = await scheduler.ledger(task["id"])
-    assert (occurrence["outcome"], occurrence["reason"]) == ("lost", "unknown_to_executor")
-
-
 async def test_the_loop_sleeps_to_the_due_time_and_an_earlier_save_wakes_it(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,7 +55,7 @@ async def scans(statements: list[str]) -> list[str]:
 async def test_a_pass_of_the_scheduler_scans_no_table(scheduler: Scheduler, statements: list[str]) -> None:
     async with service.database.transaction() as session:
         await firing.fire_due(session)
-        await firing.seconds_to_next(session)
+        await firing.next_due(session)
         await ending.silent_firings(session)
     assert len(statements) == 4
     assert await scans(statements) == []

@@ -1,11 +1,13 @@
 """Paths of `/scheduler` about stored tasks."""
 
 import hashlib
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from kit import clock
 from kit.http import Page, PagingQuery
 from services.scheduler import queries, rules
 from services.scheduler.db import Caller, Runner, Session
@@ -16,11 +18,13 @@ from services.scheduler.schemas import (
     FiringRead,
     LastRun,
     MissedRead,
+    OccurrencePage,
     OccurrenceRead,
     Status,
     TaskState,
     UserName,
 )
+from services.scheduler.settings import scheduler_settings
 from services.scheduler.usecases import firing as firing_usecases
 from services.scheduler.usecases import saving
 
@@ -86,12 +90,16 @@ async def resume(task_id: TaskId, caller: Caller, session: Session) -> TaskState
 
 
 @router.get("/tasks/{task_id}/occurrences", summary="Every due time of a task, what became of it, and why")
-async def occurrences(task_id: TaskId, _: Caller, session: Session, paging: PagingQuery) -> Page[OccurrenceRead]:
-    """The ledger, the latest first. Occurrences missed in a row are one line with from, to and count."""
+async def occurrences(task_id: TaskId, _: Caller, session: Session, paging: PagingQuery) -> OccurrencePage:
+    """The ledger, the latest first. Occurrences missed in a row are one line with from, to and count.
+
+    `kept_since`: what ended before is not kept, so its absence does not mean that it did not run.
+    """
     await _find(session, task_id)
     total, found = await queries.occurrences(session, task_id, offset=paging.offset, limit=paging.page_size)
     data = [_occurrence(occurrence) for occurrence in found]
-    return Page[OccurrenceRead](total=total, page=paging.page, page_size=paging.page_size, data=data)
+    kept_since = await clock.now(session) - timedelta(days=scheduler_settings().keep_ledger_days)
+    return OccurrencePage(total=total, page=paging.page, page_size=paging.page_size, data=data, kept_since=kept_since)
 
 
 async def _find(session: AsyncSession, task_id: int) -> Task:

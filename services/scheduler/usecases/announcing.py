@@ -12,7 +12,7 @@ MAX_CASES_OF_TARGETS = 10_000
 """What a task's targets may add: an event has room for no more."""
 
 # The cases that the targets stand for now: those of a module and all below it, those of a project with a tag.
-_CASES_OF_TARGETS = f"""
+_CASES_OF_TARGETS = """
     WITH RECURSIVE target AS (
         SELECT * FROM jsonb_to_recordset(task.targets) AS target (module_id integer, project_id integer, tag text)
     ), module (id) AS (
@@ -24,39 +24,63 @@ _CASES_OF_TARGETS = f"""
     WHERE NOT known_case.deleted AND known_case.id <> ALL (task.case_ids)
       AND (known_case.module_id IN (SELECT id FROM module)
            OR EXISTS (SELECT FROM target WHERE project_id = known_case.project_id AND tag = ANY(known_case.tags)))
-    ORDER BY known_case.id LIMIT {MAX_CASES_OF_TARGETS}"""
+    ORDER BY known_case.id"""
+REASON = f"""
+    CASE task.targets WHEN '[]' THEN NULL
+    ELSE (SELECT 'targets_cut' FROM ({_CASES_OF_TARGETS} OFFSET {MAX_CASES_OF_TARGETS} LIMIT 1) AS left_out) END"""
+"""What the ledger says of a firing of `task` from its beginning: whether its targets stand for too many cases."""
+
+
+def _object(**fields: str) -> str:
+    """SQL of a JSON object of SQL expressions; each gives the text of a JSON value, never null.
+
+    Written as text, because `json_build_object` and `json_agg` take twice the time.
+    """
+    names = ",".join(f'"{name}":%s' for name in fields)
+    return f"format('{{{names}}}', {', '.join(fields.values())})"
+
+
+def _list(item: str, source: str) -> str:
+    return f"(SELECT '[' || coalesce(string_agg({item}, ','), '') || ']' FROM ({source}) AS wanted)"
+
+
+def _or_null(value: str) -> str:
+    return f"coalesce(to_json({value})::text, 'null')"
 
 
 def _utc(moment: str) -> str:
-    return f"replace(to_json({moment}) #>> '{{}}', '+00:00', 'Z')"
+    return f"replace(to_json({moment})::text, '+00:00', 'Z')"
 
 
+_CASE = _object(
+    case_id="id", min_revision="coalesce((SELECT revision FROM known_case WHERE known_case.id = wanted.id), 1)"
+)
+_CASE_IDS = f"""
+    SELECT unnest(CASE task.targets WHEN '[]' THEN task.case_ids
+                  ELSE task.case_ids || ARRAY({_CASES_OF_TARGETS} LIMIT {MAX_CASES_OF_TARGETS}) END) AS id"""
+_ENVIRONMENTS = _list(_object(project_id="key", environment_id="value"), "SELECT * FROM jsonb_each(task.environments)")
+_VALUE = _object(
+    run_id="to_json(firing.run_id)",
+    task_id="task.id",
+    task_name="to_json(task.task_name)",
+    trigger="to_json(firing.trigger)",
+    attempt="firing.attempt",
+    max_attempts="firing.max_attempts",
+    due_at=_utc("firing.due_at"),
+    fired_at=_utc("firing.fired_at"),
+    cases=_list(_CASE, _CASE_IDS),
+    parallel="task.parallel",
+    max_parallel="task.max_parallel",
+    environments=f"CASE task.environments WHEN '{{}}' THEN '[]' ELSE {_ENVIRONMENTS} END",
+    failed_stop="to_json(task.failed_stop)",
+    only_failed_log="to_json(task.only_failed_log)",
+    owner_ids="to_json(task.owner_ids)",
+    notify="to_json(task.notify)",
+    previous_status=_or_null("task.last_status"),
+    requested_by=_or_null("firing.requested_by"),
+)
 EVENT = f"""
-    SELECT task.id AS key, CASE WHEN task.cron IS NULL THEN task.traceparent END AS traceparent, json_build_object(
-        'run_id', firing.run_id,
-        'task_id', task.id,
-        'task_name', task.task_name,
-        'trigger', firing.trigger,
-        'attempt', firing.attempt,
-        'max_attempts', firing.max_attempts,
-        'due_at', {_utc("firing.due_at")},
-        'fired_at', {_utc("firing.fired_at")},
-        'cases', (
-            SELECT coalesce(json_agg(json_build_object('case_id', id, 'min_revision', coalesce(
-                (SELECT revision FROM known_case WHERE known_case.id = wanted.id), 1))), '[]')
-            FROM unnest(CASE task.targets WHEN '[]' THEN task.case_ids
-                        ELSE task.case_ids || ARRAY({_CASES_OF_TARGETS}) END) AS wanted (id)),
-        'parallel', task.parallel,
-        'max_parallel', task.max_parallel,
-        'environments', (
-            SELECT coalesce(json_agg(json_build_object('project_id', key::integer, 'environment_id', value)), '[]')
-            FROM jsonb_each(task.environments)),
-        'failed_stop', task.failed_stop,
-        'only_failed_log', task.only_failed_log,
-        'owner_ids', task.owner_ids,
-        'notify', task.notify,
-        'previous_status', task.last_status,
-        'requested_by', firing.requested_by) AS value
+    SELECT task.id AS key, CASE WHEN task.cron IS NULL THEN task.traceparent END AS traceparent, {_VALUE} AS value
     FROM firing JOIN task ON task.id = firing.task_id"""
 """Selects the events of `firing`; `task` must have the columns that it names."""
 
@@ -65,5 +89,9 @@ async def announce(session: AsyncSession, run_ids: Sequence[UUID]) -> None:
     """State `task.due` for firings that stand in the ledger, with the cases as they are now."""
     await session.flush()
     if run_ids:
-        event = f"event AS ({EVENT} WHERE firing.run_id = ANY(CAST(:run_ids AS uuid[])))"
-        await publish_from(session, TaskDue, event, "SELECT", {"run_ids": list(run_ids)})
+        ours = "firing.run_id = ANY(CAST(:run_ids AS uuid[]))"
+        ctes = f"""
+            cut AS (UPDATE firing SET reason = {REASON} FROM task
+                    WHERE task.id = firing.task_id AND {ours} AND task.targets <> '[]'),
+            event AS ({EVENT} WHERE {ours})"""
+        await publish_from(session, TaskDue, ctes, "SELECT", {"run_ids": list(run_ids)})

@@ -20,6 +20,7 @@ from services.scheduler.usecases.firing import retry_of
 log = logging.getLogger(__name__)
 
 ASKED_AT_ONCE = 20
+PURGED_AT_ONCE = 5000
 
 _STARTED = text("""
     UPDATE firing SET state = 'started', started_at = :started_at, heard_at = clock_now()
@@ -36,6 +37,12 @@ _SILENT = text(f"""
 _RELEASE = text("""
     UPDATE firing SET fire_at = clock_now()
     WHERE task_id = :task_id AND state = 'waiting' AND trigger = 'schedule' AND fire_at IS NULL
+""")
+_PURGE = text("""
+    DELETE FROM firing WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM firing WHERE ended_at < clock_now() - make_interval(days => :days)
+        ORDER BY ended_at LIMIT :limit))
+    RETURNING 1
 """)
 
 
@@ -91,6 +98,12 @@ async def reconcile(session: AsyncSession, firing: Silent, state: clients.RunSta
         await announce(session, [firing.run_id])
 
 
+async def purge_ledger(session: AsyncSession) -> bool:
+    """Delete the oldest rows of the ledger whose time is over, some thousand; answers whether there are more."""
+    values = {"days": scheduler_settings().keep_ledger_days, "limit": PURGED_AT_ONCE}
+    return len((await session.execute(_PURGE, values)).all()) == PURGED_AT_ONCE
+
+
 async def _end(session: AsyncSession, run_id: UUID, end: End) -> None:
     known = await queries.find_firing(session, run_id)
     if known is None:
@@ -100,7 +113,8 @@ async def _end(session: AsyncSession, run_id: UUID, end: End) -> None:
     if task is None or firing is None or firing.state not in {"fired", "started"}:
         return
     now = await clock.now(session)
-    firing.state, firing.reason, firing.pass_rate, firing.ended_at = end.status, end.reason, end.pass_rate, now
+    firing.state, firing.pass_rate, firing.ended_at = end.status, end.pass_rate, now
+    firing.reason = end.reason or firing.reason
     task.execution_count += 1
     if end.final:
         await _settle(session, task, firing, end)

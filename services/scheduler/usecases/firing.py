@@ -21,7 +21,7 @@ from services.scheduler import queries, rules
 from services.scheduler.errors import TaskNotFound, TaskNotPending
 from services.scheduler.models import Firing
 from services.scheduler.usecases.access import require_holder
-from services.scheduler.usecases.announcing import EVENT, announce
+from services.scheduler.usecases.announcing import EVENT, REASON, announce
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ _FIRE_DUE = f"""
             ORDER BY next_due_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED))
         RETURNING *, cron IS NULL AND misfire_grace_seconds IS NULL AS plain
     ), fired AS (
-        INSERT INTO firing (task_id, due_at, trigger, attempt, max_attempts, state, run_id, fired_at, heard_at)
-        SELECT id, scheduled_at, 'schedule', 1, max_retries + 1, 'fired', uuidv7(), {_NOW}, {_NOW}
-        FROM due WHERE plain
+        INSERT INTO firing (task_id, due_at, trigger, attempt, max_attempts, state, reason, run_id, fired_at, heard_at)
+        SELECT id, scheduled_at, 'schedule', 1, max_retries + 1, 'fired', {REASON}, uuidv7(), {_NOW}, {_NOW}
+        FROM due AS task WHERE plain
         RETURNING *
     ), event AS ({EVENT.replace("FROM firing JOIN task", "FROM fired AS firing JOIN due AS task")})
 """
@@ -73,9 +73,12 @@ _MOVE_ON = text("""
     WHERE task.id = moved.id
 """)
 _NEXT = text("""
-    SELECT extract(epoch FROM least(
+    SELECT extract(epoch FROM due_at - clock_now())::float8 AS seconds,
+           extract(epoch FROM clock_timestamp() - now())::float8 AS spent_seconds
+    FROM (SELECT least(
         (SELECT min(next_due_at) FROM task WHERE next_due_at IS NOT NULL AND NOT paused),
-        (SELECT min(fire_at) FROM firing WHERE state = 'waiting')) - clock_now())
+        (SELECT min(fire_at) FROM firing WHERE state = 'waiting')) AS due_at) AS following
+    WHERE due_at IS NOT NULL
 """)
 
 
@@ -199,10 +202,20 @@ def _row(task: Any, due_at: datetime, state: str, **values: Any) -> Firing:  # n
     )  # fmt: skip
 
 
-async def seconds_to_next(session: AsyncSession) -> float | None:
-    """How long it is until something is due, by the database's clock; None: nothing is in sight."""
-    seconds = (await session.execute(_NEXT)).scalar_one()
-    return None if seconds is None else max(0.0, float(seconds))
+@dataclass(frozen=True)
+class Following:
+    """When something is due next, by the database's clock."""
+
+    seconds: float
+    """From the beginning of the transaction; not above 0: another transaction holds what is due."""
+    spent_seconds: float
+    """What the transaction has taken so far: the database's clock stands still in it."""
+
+
+async def next_due(session: AsyncSession) -> Following | None:
+    """How long it is until something is due; None: nothing is in sight."""
+    row = (await session.execute(_NEXT)).first()
+    return None if row is None else Following(row.seconds, row.spent_seconds)
 
 
 async def fire_by_hand(session: AsyncSession, caller: Caller, task_id: int) -> UUID:

@@ -1142,6 +1142,8 @@ export interface paths {
         /**
          * Every due time of a task, what became of it, and why
          * @description The ledger, the latest first. Occurrences missed in a row are one line with from, to and count.
+         *
+         *     `kept_since`: what ended before is not kept, so its absence does not mean that it did not run.
          */
         get: operations["occurrences_scheduler_tasks__task_id__occurrences_get"];
         put?: never;
@@ -3894,6 +3896,25 @@ export interface components {
             email: boolean;
         };
         /**
+         * OccurrencePage
+         * @description A page of a task's ledger.
+         */
+        OccurrencePage: {
+            /** Data */
+            data: components["schemas"]["OccurrenceRead"][];
+            /**
+             * Kept Since
+             * Format: date-time
+             */
+            kept_since: string;
+            /** Page */
+            page: number;
+            /** Page Size */
+            page_size: number;
+            /** Total */
+            total: number;
+        };
+        /**
          * OccurrenceRead
          * @description A due time with its outcome and the reason.
          * @example {
@@ -4005,17 +4026,6 @@ export interface components {
         Page_ModuleRead_: {
             /** Data */
             data: components["schemas"]["ModuleRead"][];
-            /** Page */
-            page: number;
-            /** Page Size */
-            page_size: number;
-            /** Total */
-            total: number;
-        };
-        /** Page[OccurrenceRead] */
-        Page_OccurrenceRead_: {
-            /** Data */
-            data: components["schemas"]["OccurrenceRead"][];
             /** Page */
             page: number;
             /** Page Size */
@@ -8666,7 +8676,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_OccurrenceRead_"];
+                    "application/json": components["schemas"]["OccurrencePage"];
                 };
             };
             401: components["responses"]["NotAuthenticated"];

@@ -159,6 +159,7 @@ CREATE TABLE firing (
 CREATE INDEX firing_fire_at_idx ON firing (fire_at) WHERE state = 'waiting';
 CREATE INDEX firing_task_id_idx ON firing (task_id) WHERE state = 'waiting';
 CREATE INDEX firing_heard_at_idx ON firing (heard_at) WHERE state IN ('fired', 'started');
+CREATE INDEX firing_ended_at_idx ON firing (ended_at) WHERE ended_at IS NOT NULL;
 CREATE TABLE known_project (
     id integer NOT NULL,
     name text NOT NULL,
