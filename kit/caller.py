@@ -35,7 +35,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.auth import UserChanged
 from kit.db import Database
-from kit.errors import AppError, MustChangePassword, NotAuthenticated, PermissionDenied
+from kit.errors import MustChangePassword, NotAuthenticated, PermissionDenied, is_infrastructure
 from kit.peers import ask
 
 log = logging.getLogger(__name__)
@@ -278,7 +278,7 @@ class Authenticator:
         """Database of the service whose replica is read."""
         self.database = database
         self._denied: dict[str, tuple[float, str]] = {}
-        self._confirming: dict[str, asyncio.Task[None]] = {}
+        self._confirming: set[str] = set()
         self._asking = asyncio.Semaphore(CONFIRMATIONS_AT_ONCE)
 
     async def find(self, sha256: str) -> Caller:
@@ -291,9 +291,10 @@ class Authenticator:
             await self._ask_auth(sha256)
             row = await self._look_up(sha256)
         elif row["stale"] and sha256 not in self._confirming:
+            self._confirming.add(sha256)
             task = asyncio.create_task(self._confirm(sha256))
-            self._confirming[sha256] = task
-            task.add_done_callback(lambda _: self._confirming.pop(sha256, None))
+            self.database.beside.add(task)
+            task.add_done_callback(self.database.beside.discard)
         if row is None or not row["is_active"]:
             raise NotAuthenticated("unknown")
         if row["expired"]:
@@ -342,5 +343,7 @@ class Authenticator:
             await self._ask_auth(sha256)
         except NotAuthenticated:
             log.info("auth no longer knows a token of the replica; removed")
-        except AppError as error:
-            log.info("a token could not be confirmed: %s", error)
+        except Exception as error:
+            log.log(logging.INFO if is_infrastructure(error) else logging.ERROR, "a token is not confirmed: %s", error)
+        finally:
+            self._confirming.discard(sha256)

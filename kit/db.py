@@ -1,5 +1,6 @@
 """One schema, one role, one pool per service; the only place that commits."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -51,6 +52,8 @@ class Database:
         self.wakeups = Wakeups(name, self.connect)
         self.subscribers: Callable[[str], tuple[str, ...]] = _kafka
         """Who gets a topic's events: `*` is Kafka, else the services in this process."""
+        self.beside: set[asyncio.Task[None]] = set()
+        """Work that requests began and did not wait for; `close()` ends it."""
         self._engine: AsyncEngine | None = None
 
     @property
@@ -79,7 +82,10 @@ class Database:
         )
 
     async def close(self) -> None:
-        """Give the connections back, and forget who in this process listened."""
+        """End the work that no request waits for, give the connections back, forget who in this process listened."""
+        for task in self.beside:
+            task.cancel()
+        await asyncio.gather(*self.beside, return_exceptions=True)
         self.subscribers = _kafka
         if self._engine is not None:
             await self._engine.dispose()

@@ -166,11 +166,13 @@ class _Known:
     def missing(self, row: dict[str, Any]) -> tuple[set[int], set[int]]:
         """Cases and environments that must be here before this case run can start, and are not."""
         cases: set[int] = set()
+        case = self.cases.get(row["case_id"])
+        if case is not None and case["deleted"]:  # `hindrance` ends it; it tells no project any more
+            return set(), set()
         if (row["run_id"], row["position"]) not in self.defined:
-            case = self.cases.get(row["case_id"])
-            if case is None or (case["revision"] < row["min_revision"] and not case["deleted"]):
+            if case is None or case["revision"] < row["min_revision"]:
                 cases = {row["case_id"]}
-            elif not case["deleted"]:
+            else:
                 cases = self.called(row["case_id"]) - self.cases.keys()
         if not cases and self.project_id(row) not in self.projects:
             cases = {row["case_id"]}
