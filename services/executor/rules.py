@@ -1,6 +1,8 @@
 """What the executor decides without looking at the world: where requests may go, and how runs are judged."""
 
 import json
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -88,12 +90,26 @@ MAX_DIFFERENCES = 200
 _ABSENT = object()
 
 
-def json_differences(before: object, now: object) -> list[dict[str, object]]:
-    """What was added, removed or changed between two JSON values: {path, change, before, now}, at most 200."""
+def volatile_paths(paths: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a JSON path is one of these, or below one; `[*]` stands for any one member or element."""
+    any_step = r"(?:\.\w+|\[[^\]]*\])"
+    patterns = [re.escape(path).replace(r"\[\*\]", any_step) + r"(?:[.\[].*)?" for path in paths]
+    return re.compile("|".join(patterns), re.DOTALL).fullmatch if patterns else lambda _: False  # type: ignore[return-value] # a match is true
+
+
+def json_differences(
+    before: object, now: object, volatile: Callable[[str], bool] = lambda _: False
+) -> list[dict[str, object]]:
+    """What was added, removed or changed between two JSON values: {path, change, before, now}, at most 200.
+
+    What lies at a `volatile` path is left out.
+    """
     found: list[dict[str, object]] = []
     waiting: list[tuple[str, object, object]] = [("$", before, now)]
     while waiting and len(found) < MAX_DIFFERENCES:
         path, old, new = waiting.pop()
+        if volatile(path):
+            continue
         if isinstance(old, dict) and isinstance(new, dict):
             keys = list(dict.fromkeys([*old, *new]))
             waiting += [(_member(path, key), old.get(key, _ABSENT), new.get(key, _ABSENT)) for key in reversed(keys)]

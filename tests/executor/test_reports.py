@@ -123,6 +123,32 @@ async def test_a_failing_step_is_compared_with_the_last_run_in_which_it_passed(
     assert red["cases"][0]["baseline"]["run_id"] == green["run_id"]
 
 
+async def test_differences_named_volatile_are_left_out(executor: Executor) -> None:
+    def order(number: int) -> dict[str, Any]:
+        body = {"json": {"items": [{"at": number, "sku": "A"}, {"at": -number, "sku": "B"}]}}
+        same = {"query": {"type": "jsonpath", "expr": "$.items[0].at"}, "predicate": "==", "value": 1}
+        request = {"method": "POST", "url": "{{base_url}}/orders", "body": body}
+        return {"name": "order", "type": "request", "request": request, "asserts": [same]}
+
+    case_id = await executor.case(order(1))
+    await executor.run(case_id)
+    await executor.case(order(22), id_=case_id, revision=2)
+    red = await executor.run(case_id)
+    url = f"/runs/{red['run_id']}/cases/{case_id}/diff"
+
+    async def differences(*volatile: str) -> tuple[list[str], list[str], bool]:
+        (step,) = (await executor.member.get(url, params={"volatile": list(volatile)})).json()["steps"]
+        named = [one["name"] for one in step["headers"] if one["name"] == "content-length"]
+        return [one["path"] for one in step["json_paths"]], named, step["body_changed"]
+
+    paths = ["$.items[0].at", "$.items[1].at", "$.id"]
+    assert await differences() == (paths, ["content-length"], True)
+    assert await differences("$.id", "Content-Length") == (paths[:2], [], True)
+    assert await differences("$.id", "$.items[*].at") == ([], ["content-length"], False)
+    assert await differences("$.i", "$.items") == (["$.id"], ["content-length"], True)
+    assert (await executor.member.get(url, params={"volatile": "x" * 201})).status_code == 400
+
+
 async def test_a_step_that_never_passed_has_nothing_to_be_compared_with(executor: Executor) -> None:
     case_id = await executor.case(get("/status/500"))
     run_id = (await executor.run(case_id))["run_id"]

@@ -2,12 +2,13 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from kit.errors import FieldFault, InvalidParameter, MissingParameter, NotFound
 from kit.settings import settings
@@ -39,6 +40,10 @@ from services.executor.usecases import trials
 
 router = APIRouter(prefix="/runs", tags=["reports"])
 Limit = Annotated[int, Query(ge=1, le=200)]
+Volatile = Annotated[
+    Sequence[Annotated[str, Field(min_length=1, max_length=200)]],
+    Query(max_length=50, description="A JSON path (`$.items[*].at`, with all below it) or the name of a header."),
+]
 PathCaseId = Annotated[CaseId, Path()]
 Row = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Data row, from 0; required where the case has some.")]
 
@@ -151,9 +156,19 @@ async def _case_run(session: Session, caller: Caller, run_id: UUID, case_id: int
 
 
 @router.get("/{run_id}/cases/{case_id}/diff", summary="Differences from the last green run")
-async def case_diff(run_id: UUID, case_id: PathCaseId, caller: Caller, session: Session, row: Row = None) -> CaseDiff:
-    """The steps that did not pass against the last run in which each of them did: status, headers, JSON paths."""
-    return await history.case_diff(session, await _case_run(session, caller, run_id, case_id, row))
+async def case_diff(
+    run_id: UUID,
+    case_id: PathCaseId,
+    caller: Caller,
+    session: Session,
+    row: Row = None,
+    volatile: Volatile = (),
+) -> CaseDiff:
+    """The steps that did not pass against the last run in which each of them did: status, headers, JSON paths.
+
+    What is named `volatile` is left out: it differs each time, and that means nothing.
+    """
+    return await history.case_diff(session, await _case_run(session, caller, run_id, case_id, row), volatile)
 
 
 @router.get(

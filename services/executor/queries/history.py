@@ -1,5 +1,6 @@
 """Reads over many runs: what to compare a case run with, and what has happened since a moment."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.executor.models import NO_ROW, CaseRun, StepResult
-from services.executor.rules import header_differences, json_differences
+from services.executor.rules import header_differences, json_differences, volatile_paths
 from services.executor.schemas import CaseDiff, StepDiff
 
 _LAST_GREEN = text("""
@@ -33,8 +34,11 @@ _LAST_GREEN = text("""
 """)
 
 
-async def case_diff(session: AsyncSession, case: CaseRun) -> CaseDiff:
-    """The steps that did not pass against the last run in which each of them did."""
+async def case_diff(session: AsyncSession, case: CaseRun, volatile: Sequence[str] = ()) -> CaseDiff:
+    """The steps that did not pass against the last run in which each of them did.
+
+    `volatile` are JSON paths (`$.items[*].at`) and names of headers whose differences mean nothing.
+    """
     query = select(StepResult).where(
         col(StepResult.run_id) == case.run_id,
         col(StepResult.position) == case.position,
@@ -59,11 +63,11 @@ async def case_diff(session: AsyncSession, case: CaseRun) -> CaseDiff:
         run_id=case.run_id,
         case_id=case.case_id,
         row=row,
-        steps=[_step_diff(step, green.get(step.path), row) for step in broken],
+        steps=[_step_diff(step, green.get(step.path), row, volatile) for step in broken],
     )
 
 
-def _step_diff(step: StepResult, green: Any, row: int | None) -> StepDiff:  # noqa: ANN401 (a row)
+def _step_diff(step: StepResult, green: Any, row: int | None, volatile: Sequence[str]) -> StepDiff:  # noqa: ANN401 (a row)
     now = orjson.loads(step.detail).get("response")
     before = orjson.loads(green["detail"]).get("response") if green else None
     diff = StepDiff(
@@ -82,24 +86,30 @@ def _step_diff(step: StepResult, green: Any, row: int | None) -> StepDiff:  # no
     baseline = {name: green[name] for name in ("run_id", "revision", "finished_at")} | {"row": row}
     if not now or not before:
         return diff.model_validate({**diff.model_dump(), "baseline": baseline, "reason": "no_answer"})
+    headers = {name.lower() for name in volatile}
+    differences = _body_differences(before["body"], now["body"], volatile)
     status = {"before": before["status"], "now": now["status"]} if before["status"] != now["status"] else None
     return diff.model_validate(
         {
             **diff.model_dump(),
             "baseline": baseline,
             "http_status": status,
-            "headers": header_differences(before["headers"], now["headers"]),
-            "json_paths": _body_differences(before["body"], now["body"]),
-            "body_changed": before["body"] != now["body"],
+            "headers": [
+                one for one in header_differences(before["headers"], now["headers"]) if one["name"] not in headers
+            ],
+            "json_paths": differences or [],
+            "body_changed": before["body"] != now["body"] and not (volatile and differences == []),
         }
     )
 
 
-def _body_differences(before: str, now: str) -> list[dict[str, object]]:
+def _body_differences(before: str, now: str, volatile: Sequence[str]) -> list[dict[str, object]] | None:
+    """None: the bodies are not both JSON."""
     try:
-        return json_differences(orjson.loads(before), orjson.loads(now))
+        old, new = orjson.loads(before), orjson.loads(now)
     except orjson.JSONDecodeError:
-        return []
+        return None
+    return json_differences(old, new, volatile_paths(path for path in volatile if path.startswith("$")))
 
 
 async def step_of(session: AsyncSession, case: CaseRun, path: str) -> StepResult | None:

@@ -815,7 +815,7 @@ export interface paths {
         };
         /**
          * Results day by day
-         * @description Pass rate, durations and flakiness per day of exactly one of a case, a task or a project.
+         * @description Pass rate, durations and flakiness per day, today included, of exactly one of a case, a task or a project.
          */
         get: operations["trends_runs_trends_get"];
         put?: never;
@@ -916,6 +916,8 @@ export interface paths {
         /**
          * Differences from the last green run
          * @description The steps that did not pass against the last run in which each of them did: status, headers, JSON paths.
+         *
+         *     What is named `volatile` is left out: it differs each time, and that means nothing.
          */
         get: operations["case_diff_runs__run_id__cases__case_id__diff_get"];
         put?: never;
@@ -955,10 +957,12 @@ export interface paths {
         };
         /**
          * Follow a run
-         * @description `snapshot` (the whole report, so that whoever comes late or again misses nothing), then `case.started`,
-         *     `step.completed`, `case.completed`, and at last `run.completed`; `ping` every 15 s.
+         * @description `snapshot` (the whole report), then `case.started`, `step.completed`, `case.completed`, and at last
+         *     `run.completed`; `ping` every 15 s.
          *
-         *     The stream ends with the run, or when the session that asked for it ends.
+         *     With `Last-Event-ID` it goes on after that event, without a snapshot, as long as this process remembers what came
+         *     since; otherwise it begins with a snapshot again, so that nothing is missed. The stream ends with the run, or when
+         *     the session that asked for it ends. All who follow a run share one look at the database.
          */
         get: operations["follow_run_runs__run_id__events_get"];
         put?: never;
@@ -8209,6 +8213,8 @@ export interface operations {
                 case_id?: number | null;
                 task_id?: number | null;
                 project_id?: number | null;
+                /** @description Of a case; 0: runs without one. */
+                environment_id?: number | null;
                 days?: number;
             };
             header?: never;
@@ -8340,6 +8346,8 @@ export interface operations {
             query?: {
                 /** @description Data row, from 0; required where the case has some. */
                 row?: number | null;
+                /** @description A JSON path (`$.items[*].at`, with all below it) or the name of a header. */
+                volatile?: string[];
             };
             header?: never;
             path: {
@@ -8407,7 +8415,10 @@ export interface operations {
     follow_run_runs__run_id__events_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The last event that was seen: go on after it. */
+                "last-event-id"?: string | null;
+            };
             path: {
                 run_id: string;
             };
