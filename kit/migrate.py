@@ -1,6 +1,7 @@
 """Roles, schemas and their migrations; Alembic configured in code, so that five services need no five .ini files."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -102,9 +103,15 @@ def is_partition(table: str) -> bool:
     return bool(stem) and (suffix == "default" or (suffix[:1] == "p" and suffix[1:].isdigit()))
 
 
+@cache
+def _head(migrations: ModuleType) -> str | None:
+    """The newest revision, read from the disk once: probes ask every second or two."""
+    return ScriptDirectory.from_config(alembic_config(migrations)).get_current_head()
+
+
 async def pending(database: Database, migrations: ModuleType) -> bool:
     """Whether the schema is not at the newest revision."""
-    head = await asyncio.to_thread(lambda: ScriptDirectory.from_config(alembic_config(migrations)).get_current_head())
+    head = await asyncio.to_thread(_head, migrations)
     async with database.engine.connect() as connection:
         current = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
     return current != head
