@@ -10,7 +10,7 @@ HARMLESS = [
     "ALTER TABLE task ADD COLUMN note text NOT NULL DEFAULT ''",
     "ALTER TABLE task ADD COLUMN note text DEFAULT '' NOT NULL",
     "CREATE TABLE note (id integer NOT NULL, CONSTRAINT note_pkey PRIMARY KEY (id)); CREATE INDEX n ON note (id)",
-    "CREATE INDEX CONCURRENTLY task_note_idx ON task (note)",
+    "CREATE INDEX task_note_idx ON task (note)",
     "ALTER TABLE task ADD CONSTRAINT task_note_check CHECK (note <> '') NOT VALID",
     "UPDATE task SET note = '' WHERE note IS NULL",
 ]
@@ -23,7 +23,6 @@ HARMFUL = {
     "ALTER TABLE task ADD COLUMN note text NOT NULL": "no default",
     "ALTER TABLE task ADD COLUMN a text DEFAULT '', ADD COLUMN b text NOT NULL": "no default",
     "ALTER TABLE task ADD CONSTRAINT task_note_check CHECK (note <> '')": "NOT VALID",
-    "CREATE UNIQUE INDEX task_note_idx ON task (note)": "CONCURRENTLY",
 }
 
 
