@@ -1,6 +1,7 @@
 """The executor: steps a second through a whole Rounds, beside its own HTTP client alone and beside other tools."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -34,7 +35,9 @@ async def measure(report: Report, folder: Path) -> None:
     async with nginx(folder) as target:
         requests = 1000 if report.quick else 20_000
         plain = report.add("aiohttp alone", await _plain(target, requests), "requests/s")
+        client_ms = time.process_time()
         bare, _ = await _bare(target, requests, 50)
+        client_ms = (time.process_time() - client_ms) / requests * 1000
         report.add("aiohttp with our hooks and body cap", bare, "requests/s", f"{bare / plain:.2f} of aiohttp alone")
         async with stores(folder, kafka=True) as parts, AsyncExitStack() as stack:
             ports = {"executor": free_port(), "others": free_port()}
@@ -47,9 +50,13 @@ async def measure(report: Report, folder: Path) -> None:
             client = await stack.enter_async_context(log_in(others))
             case_ids = await _save(client, target, cases)
             await _run(parts, client, case_ids, 1)
+            busy = _cpu_seconds(executor)
             whole = await _run(parts, client, case_ids, waves)
+            busy = (_cpu_seconds(executor) - busy) / (waves * cases * STEPS) * 1000
             report.add("a whole Rounds, one executor", whole, "steps/s", f"{waves} × {cases:,} cases × {STEPS} steps")
             report.at_least("… of aiohttp with our hooks", whole / bare, "×", 0.5)
+            note = f"{client_ms:.3f} ms for a request of aiohttp with our hooks"
+            report.add("executor's processor time a step", busy, "ms", note)
             await _latency(report, parts, client, case_ids, target)
             for name, peer in PEERS.items():
                 try:
@@ -177,3 +184,9 @@ async def _latency(report: Report, parts: Stores, client: httpx.AsyncClient, cas
 def _peak_mb(process: Process) -> float:
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
+
+
+def _cpu_seconds(process: Process) -> float:
+    """What a process has taken of the processor until now, in user mode and in the kernel."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

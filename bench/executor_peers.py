@@ -5,7 +5,7 @@ that the next one uses.
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,14 +142,13 @@ class Peer:
 
     packages: tuple[str, ...]
     program: str
-    """Its name; a Python package's is run by pip's environment, else by npm's."""
     files: Callable[[str, int], Files]
     arguments: Callable[[int], list[str]]
     cases: int
     """How many are run; the slow ones run fewer."""
     times: float
     """At how many times of its speed Rounds has to be."""
-    python: bool = False
+    install: Callable[..., Awaitable[Path]] = peers.node_with
 
 
 PEERS = {
@@ -157,16 +156,18 @@ PEERS = {
         ("newman",), "newman", _newman, lambda n: ["run", "orders.json", "-n", str(n), "-r", "progress"], 200, 20
     ),
     "Tavern": Peer(
-        ("tavern", "pytest<9"), "pytest", _tavern, lambda _: ["-q", "-p", "no:cacheprovider", "."], 200, 20, python=True
+        ("tavern", "pytest<9"), "pytest", _tavern, lambda _: ["-q", "-p", "no:cacheprovider", "."], 200, 20,
+        peers.python_with,
     ),
     "HttpRunner": Peer(
-        ("httprunner", "setuptools<81", "black"), "hrun", _httprunner, lambda _: ["."], 100, 20, python=True
+        ("httprunner", "setuptools<81", "black"), "hrun", _httprunner, lambda _: ["."], 100, 20,
+        peers.python_with,
     ),
     "Bruno": Peer(("@usebruno/cli",), "bru", _bruno, lambda n: ["run", "--iteration-count", str(n)], 100, 20),
     "Step CI": Peer(("stepci",), "stepci", _step_ci, lambda _: ["run", "orders.json"], 500, 5),
     "Hurl": Peer(
-        ("@orangeopensource/hurl",), "hurl", _hurl,
-        lambda n: ["--test", "--jobs", "1", "--repeat", str(n), "case.hurl"], 4000, 1,
+        ("hurl@8.0.1",), "hurl", _hurl,
+        lambda n: ["--test", "--jobs", "1", "--repeat", str(n), "case.hurl"], 4000, 1, peers.cargo_with,
     ),
 }  # fmt: skip
 
@@ -177,9 +178,8 @@ async def steps_per_second(name: str, target: str, folder: Path, cases: int) -> 
     Raises: RuntimeError when it cannot be had, or finds a fault in the cases.
     """
     peer = PEERS[name]
-    install = peers.python_with if peer.python else peers.node_with
-    path = await install(peer.program, *peer.packages)
-    program = shutil.which(peer.program, path=str(path)) or shutil.which(peer.program)
+    path = await peer.install(peer.program, *peer.packages)
+    program = shutil.which(peer.program, path=str(path))
     if program is None:
         raise RuntimeError(f"its package has no program for this machine: {' '.join(peer.packages)}")
 

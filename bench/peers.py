@@ -7,6 +7,7 @@ from bench.stack import output_of
 
 FOLDER = Path(".cache/bench").resolve()
 INSTALL_SECONDS = 600
+BUILD_SECONDS = 3600
 
 
 async def python_with(name: str, *requirements: str) -> Path:
@@ -35,3 +36,15 @@ async def node_with(name: str, *packages: str) -> Path:
         await output_of(command, folder, INSTALL_SECONDS)
         (folder / ".done").touch()
     return folder / "node_modules" / ".bin"
+
+
+async def cargo_with(name: str, crate: str) -> Path:
+    """A folder of programs with this crate's in it, `name@version`, built from source.
+
+    Raises: RuntimeError when it cannot be built: without cargo, or without the libraries that it needs.
+    """
+    folder = FOLDER / name
+    if not (folder / "bin" / name).exists():
+        command = ["cargo", "install", "--quiet", "--locked", "--root", str(folder), crate]
+        await output_of(command, Path.cwd(), BUILD_SECONDS)
+    return folder / "bin"
