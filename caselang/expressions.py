@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 import jmespath
 import re2
 from jmespath.parser import ParsedResult
-from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathQuery, Parser
+from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathQuery, Parser, lex
 from jsonpath_rfc9535.filter_expressions import Expression, IntegerLiteral
 from jsonpath_rfc9535.function_extensions import ExpressionType, FilterFunction
 from jsonpath_rfc9535.tokens import TokenStream
@@ -125,6 +125,10 @@ def _dots_without_line_ends(pattern: str) -> str:
             continue
         parts.append(char)
     return "".join(parts)
+
+
+# RFC 9535's name-char. The library's pattern says `\u10FFFF`, four digits of which are read: `$.中文` would be refused.
+lex.RE_PROPERTY = re.compile(r"[\u0080-\uD7FF\uE000-\U0010FFFFa-zA-Z_][\u0080-\uD7FF\uE000-\U0010FFFFa-zA-Z0-9_]*")
 
 
 class _ExactParser(Parser):

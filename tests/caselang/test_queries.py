@@ -51,6 +51,7 @@ def test_a_jsonpath_on_what_is_no_json_finds_nothing_and_says_why(body: bytes, w
         ("$.a[-1]", b'{"a": [1, 2]}', Found(2)),
         ("$.a[{{i}}]", b'{"a": [1, 2]}', Found(2)),
         ("$.{{key}}", b'{"a": 3}', Found(3)),
+        ("$.中文.é名", '{"中文": {"é名": 4}}'.encode(), Found(4)),
         ("$.a[0:2]", b'{"a": [1]}', Found([1], nodes=True)),
         ("$..b", b'{"a": {"b": null}}', Found([None], nodes=True)),
         ("$[?@.n == 9007199254740993].n", b'[{"n": 9007199254740992}, {"n": 9007199254740993}]',
