@@ -23,7 +23,7 @@ console: ## Build the web page, unless it is built from these very sources
 console-dev: ## The web page with hot reload, in front of the Rounds at ROUNDS_API (http://127.0.0.1:8000)
 	@PYTHON=$(PYTHON) bash console/build.sh --dev
 
-test: $(VENV)/.dev .cache/system ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
+test: $(VENV)/.dev .cache/system .cache/mariadb ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Format, lint, types, boundaries, generated files
@@ -89,4 +89,8 @@ tests/deploy/stranger/node_modules: tests/deploy/stranger/package-lock.json
 
 .cache/system: deploy/require.sh deploy/kafka/pom.xml
 	bash deploy/require.sh java maven nginx
+	@mkdir -p .cache && touch $@
+
+.cache/mariadb: deploy/require.sh
+	bash deploy/require.sh mariadb-server
 	@mkdir -p .cache && touch $@

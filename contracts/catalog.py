@@ -47,6 +47,12 @@ class EnvironmentChanged(StateEvent):
     """Whether certificates of the target are verified."""
     proxy: str | None
     """URL of the proxy that requests go through; null: none."""
+    ca_bundle: str | None = None
+    """Certificates (PEM) of authorities that are trusted beside the system's own."""
+    client_certificate: str | None = None
+    """Certificate (PEM, with its chain) for servers that ask for one."""
+    client_key: str | None = None
+    """Name of the secret that holds its key (PEM)."""
 
 
 class ModuleChanged(StateEvent):

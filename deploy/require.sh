@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure that programs of the system are there: deploy/require.sh java maven nginx chromium
+# Makes sure that programs of the system are there: deploy/require.sh java maven nginx mariadb-server chromium
 # As root on Debian or Ubuntu a missing one is installed; otherwise the command that would is printed, with exit code 1.
 set -eu
 
@@ -18,6 +18,7 @@ present() {
             chromium --version >/dev/null 2>&1 || chromium-browser --version >/dev/null 2>&1 ||
                 google-chrome --version >/dev/null 2>&1
             ;;
+        mariadb-server) command -v mariadbd >/dev/null 2>&1 || [ -x /usr/sbin/mariadbd ] ;;
         nginx) command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] ;;
         *) command -v "$1" >/dev/null 2>&1 ;;
     esac
@@ -75,9 +76,14 @@ fi
 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages
 
 for name in $missing; do
-    # The package starts a server on port 80, which nobody asked for: Rounds runs its own.
-    if [ "$name" = nginx ] && [ -d /run/systemd/system ]; then
-        systemctl disable --now nginx >/dev/null 2>&1 || true
+    # These packages start a server on its usual port, which nobody asked for: Rounds and its tests run their own.
+    case "$name" in
+        nginx) service=nginx ;;
+        mariadb-server) service=mariadb ;;
+        *) service="" ;;
+    esac
+    if [ -n "$service" ] && [ -d /run/systemd/system ]; then
+        systemctl disable --now "$service" >/dev/null 2>&1 || true
     fi
     if ! present "$name"; then
         echo "$name was installed but is still not found" >&2

@@ -8,6 +8,7 @@ from filelock import FileLock
 
 from kit.settings import SERVICES, settings
 from tests.support.kafka import shared_kafka
+from tests.support.mariadb import MariaDb, shared_mariadb
 from tests.support.platform import Platform, make_template, point_services_at, running_platform
 from tests.support.postgres import Postgres, shared_postgres
 from tests.support.smtp import SmtpServer, smtp_server
@@ -41,6 +42,13 @@ def kafka(session_root: Path) -> Iterator[str]:
     """The bootstrap address of the session's Apache Kafka."""
     with shared_kafka(session_root / "kafka") as bootstrap:
         yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def mariadb(session_root: Path) -> Iterator[MariaDb]:
+    """The session's MariaDB."""
+    with shared_mariadb(session_root / "mariadb") as server:
+        yield server
 
 
 @pytest.fixture

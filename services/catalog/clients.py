@@ -8,14 +8,19 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from kit.egress import Egress, EgressRefused, checked_connector
+from kit.tls import Tls, TlsInvalid, tls_context
 from services.catalog.schemas.projects import UrlCheck
 
 TIMEOUT_SECONDS = 5.0
 AT_ONCE = 10
 
 
-async def check_urls(urls: Mapping[str, str], egress: Egress, *, verify_tls: bool, proxy: str | None) -> list[UrlCheck]:
+async def check_urls(urls: Mapping[str, str], egress: Egress, *, tls: Tls, proxy: str | None) -> list[UrlCheck]:
     """Ask each URL once, following no redirect: whatever it answers, it answers."""
+    try:
+        context = await asyncio.to_thread(tls_context, tls)
+    except TlsInvalid as invalid:
+        return [_failed(name, url, f"config: {invalid}") for name, url in urls.items()]
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     at_once = asyncio.Semaphore(AT_ONCE)
     async with aiohttp.ClientSession(connector=checked_connector(egress), timeout=timeout) as client:
@@ -27,7 +32,7 @@ async def check_urls(urls: Mapping[str, str], egress: Egress, *, verify_tls: boo
                 try:
                     if proxy is not None:
                         await _check_behind_proxy(url, egress)
-                    request = client.get(url, ssl=verify_tls, proxy=proxy, allow_redirects=False)
+                    request = client.get(url, ssl=context, proxy=proxy, allow_redirects=False)
                     async with request as response:
                         status = response.status
                 except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as failed:
@@ -42,6 +47,10 @@ async def check_urls(urls: Mapping[str, str], egress: Egress, *, verify_tls: boo
             )
 
         return await asyncio.gather(*(check(name, url) for name, url in urls.items()))
+
+
+def _failed(name: str, url: str, error: str) -> UrlCheck:
+    return UrlCheck(name=name, url=url, ok=False, status=None, error=error, duration_ms=0)
 
 
 async def _check_behind_proxy(url: str, egress: Egress) -> None:

@@ -59,6 +59,10 @@ class Environment(Stamped, table=True):
     variables: dict[str, Any] = Field(sa_type=JSON)
     verify_tls: bool
     proxy: str | None = Field(default=None, sa_type=Text)
+    ca_bundle: str | None = Field(default=None, sa_type=Text)
+    client_certificate: str | None = Field(default=None, sa_type=Text)
+    client_key: str | None = Field(default=None, sa_type=Text)
+    """Name of the secret that holds it."""
 
 
 class Secret(Base, table=True):

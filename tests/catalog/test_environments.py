@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ from kit.settings import settings
 from services.catalog.db import database
 from services.catalog.settings import catalog_settings
 from tests.catalog.conftest import Catalog
+from tests.support.certificates import Authority
 from tests.support.target import Target
+from tests.support.tls_target import tls_target
 
+AUTHORITY = Authority()
 BODY: dict[str, Any] = {
     "name": "qa",
     "base_urls": {"default": "https://qa.example.test", "pay": "https://pay.example.test"},
@@ -19,6 +23,9 @@ BODY: dict[str, Any] = {
     "is_default": True,
     "verify_tls": True,
     "proxy": None,
+    "ca_bundle": AUTHORITY.pem,
+    "client_certificate": None,
+    "client_key": None,
 }
 
 
@@ -90,6 +97,8 @@ async def test_a_short_secret_and_every_other_fault_are_named_at_once(catalog: C
         "secrets": {"password": "short"},
         "is_default": 1,
         "proxy": "nowhere",
+        "ca_bundle": "-----BEGIN CERTIFICATE-----",
+        "client_certificate": AUTHORITY.pem,
         "databases": {},
         "more": True,
     }
@@ -105,6 +114,8 @@ async def test_a_short_secret_and_every_other_fault_are_named_at_once(catalog: C
         ("secrets.password", "out_of_range"),
         ("is_default", "wrong_type"),
         ("proxy", "bad_format"),
+        ("ca_bundle", "bad_format"),
+        ("client_key", "bad_format"),
         ("databases", "wrong_type"),
         ("more", "unknown_field"),
     }
@@ -248,3 +259,35 @@ async def test_rotating_encrypts_every_secret_with_the_first_key_and_states_it(
         assert found == plain
         read = (await catalog.admin.get(f"/catalog/environments/{environment['id']}")).json()
         assert read["secrets"] == environment["secrets"], "the values did not change, so neither did their times"
+
+
+async def test_a_client_certificate_names_the_secret_that_holds_its_key(catalog: Catalog) -> None:
+    issued = AUTHORITY.issue("rounds-client")
+    pair = {"client_certificate": issued.certificate, "client_key": "key"}
+    environment = await make(catalog, await catalog.project(), **pair, secrets={"key": issued.key})
+
+    assert {name: environment[name] for name in pair} == pair
+    [event] = await catalog.events("environment.changed")
+    assert {name: event[name] for name in ("ca_bundle", *pair)} == {"ca_bundle": AUTHORITY.pem, **pair}
+    assert crypto.decrypt("key", environment["id"], event["secrets"]["key"]) == issued.key
+    assert issued.key[40:80] not in str(environment) + str(event)
+
+
+async def test_the_check_speaks_tls_as_the_environment_says(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUNDS_EXECUTOR_EGRESS_ALLOW", "127.0.0.0/8,::1/128")
+    catalog_settings.cache_clear()
+    issued, project_id = AUTHORITY.issue("rounds-client"), await catalog.project()
+    with tls_target(tmp_path, AUTHORITY, clients=AUTHORITY) as url:
+        common = {"base_urls": {"default": url}, "client_certificate": issued.certificate, "client_key": "key"}
+        good = await make(catalog, project_id, **common, secrets={"key": issued.key})
+        keyless = await make(catalog, project_id, **common, name="keyless")
+        found = [
+            (await catalog.admin.post(f"/catalog/environments/{one['id']}/check")).json()["base_urls"][0]
+            for one in (good, keyless)
+        ]
+
+    assert (found[0]["ok"], found[0]["status"]) == (True, 200), found[0]
+    assert found[1]["error"].startswith("config: there is a client_certificate, but no key")
+    catalog_settings.cache_clear()

@@ -291,22 +291,6 @@ async def test_a_case_that_takes_too_long_is_cut_and_its_teardown_runs(executor:
     ]
 
 
-async def test_sql_rows_become_a_variable(executor: Executor) -> None:
-    url = (await executor.rows("SELECT 'postgresql://executor@127.0.0.1:' || inet_server_port() || '/' "
-                               "|| current_database() AS url"))[0]["url"]  # fmt: skip
-    await executor.environment(revision=2, secrets={"shop": url})
-    query = {"query": {"type": "variable", "expr": "rows[0].n"}, "predicate": "==", "value": 3}
-    ask: dict[str, Any] = {"name": "ask", "type": "sql", "connection": "shop", "as": "rows"}
-
-    steps = await executor.steps(
-        {**ask, "statement": "SELECT $1::int + 1 AS n", "parameters": [2], "asserts": [query]},
-        {**ask, "statement": "CREATE TABLE forbidden (id int)"},
-    )
-
-    assert outline(steps) == [("1", "passed", None), ("2", "error", "config")]
-    assert "read-only" in steps[1]["error"]
-
-
 async def test_a_variable_of_a_later_source_wins_and_the_report_tells_where_it_came_from(executor: Executor) -> None:
     await executor.project(revision=2, variables={"a": "project", "b": "project"})
     await executor.environment(revision=2, variables={"b": "environment", "c": "environment"})

@@ -21,8 +21,12 @@ from filelock import FileLock
 
 from deploy.kafka.broker import free_port
 
-STOP_SIGNALS = {"postgres": signal.SIGINT, "kafka": signal.SIGTERM}
-READY_LINES = {"postgres": "database system is ready to accept connections", "kafka": "Kafka Server started"}
+STOP_SIGNALS = {"postgres": signal.SIGINT, "kafka": signal.SIGTERM, "mariadb": signal.SIGTERM}
+READY_LINES = {
+    "postgres": "database system is ready to accept connections",
+    "kafka": "Kafka Server started",
+    "mariadb": "mariadbd: ready for connections",
+}
 START_TIMEOUT_SECONDS = 90
 GUARDIANS: list[subprocess.Popen[bytes]] = []
 """Kept so that Python does not warn of a process that outlives its object: it is meant to."""

@@ -58,10 +58,10 @@ async def delete_environment(environment_id: PathId, caller: Writer, session: Se
 async def check_environment(environment_id: PathId, caller: Writer) -> EnvironmentCheck:
     """Members learn which base URLs of an environment answer, within 5 s, from where the catalog runs."""
     async with database.transaction() as session:
-        project, environment = await environment_cases.environment_to_check(session, caller, environment_id)
+        project, environment, tls = await environment_cases.environment_to_check(session, caller, environment_id)
     egress = catalog_settings().egress(project.egress_allow)
-    urls, verify_tls, proxy = environment.base_urls, environment.verify_tls, environment.proxy
-    return EnvironmentCheck(base_urls=await check_urls(urls, egress, verify_tls=verify_tls, proxy=proxy))
+    found = await check_urls(environment.base_urls, egress, tls=tls, proxy=environment.proxy)
+    return EnvironmentCheck(base_urls=found)
 
 
 @router.post("/secrets:rotate", summary="Encrypt secrets anew")

@@ -44,6 +44,9 @@ def environment_state(project: Project, environment: Environment, secrets: Seque
         is_default=environment.id == project.default_environment_id,
         verify_tls=environment.verify_tls,
         proxy=environment.proxy,
+        ca_bundle=environment.ca_bundle,
+        client_certificate=environment.client_certificate,
+        client_key=environment.client_key,
     )
 
 

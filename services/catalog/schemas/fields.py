@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from cryptography import x509
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
@@ -53,6 +54,14 @@ def _network(text: str) -> str:
         raise FaultReason("bad_format") from error
 
 
+def _certificates(text: str) -> str:
+    try:
+        x509.load_pem_x509_certificates(text.encode(errors="replace"))
+    except ValueError as error:
+        raise FaultReason("bad_format") from error
+    return text
+
+
 def each_once(values: list[Any]) -> list[Any]:
     """Refuse a list that repeats itself."""
     if len(set(values)) != len(values):
@@ -74,6 +83,8 @@ Headers = Annotated[
     AfterValidator(_headers),
 ]
 Url = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_url)]
+Certificates = Annotated[str, StringConstraints(max_length=200_000), AfterValidator(_certificates)]
+"""One or more certificates, PEM."""
 Network = Annotated[str, StringConstraints(max_length=50), AfterValidator(_network)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_not_blank)]
 Document = dict[str, JsonValue]

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints, ValidationInfo
 
-from kit.http import Body
+from kit.http import Body, FaultReason
 from services.catalog.schemas.fields import (
     Answer,
+    Certificates,
     Description,
     Headers,
     Id,
@@ -85,6 +86,12 @@ class ProjectRead(Stamps):
     """Whether the caller is a member of it, or a superuser."""
 
 
+def _with_certificate(key: str | None, info: ValidationInfo) -> str | None:
+    if (key is None) != (info.data.get("client_certificate") is None):
+        raise FaultReason("bad_format")
+    return key
+
+
 SecretValue = Annotated[str, StringConstraints(min_length=6, max_length=10_000)]
 
 ENVIRONMENT: dict[str, Any] = {
@@ -96,6 +103,9 @@ ENVIRONMENT: dict[str, Any] = {
     "is_default": True,
     "verify_tls": True,
     "proxy": None,
+    "ca_bundle": None,
+    "client_certificate": None,
+    "client_key": None,
 }
 
 
@@ -117,6 +127,13 @@ class EnvironmentWrite(Body):
     takes over."""
     verify_tls: bool = True
     proxy: Url | None = None
+    ca_bundle: Certificates | None = None
+    """Certificates (PEM) of authorities that are trusted beside the system's own."""
+    client_certificate: Certificates | None = None
+    """Shown to servers that ask for one, with its chain (PEM)."""
+    client_key: Annotated[VariableName | None, Field(validate_default=True), AfterValidator(_with_certificate)] = None
+    """Name of the secret that holds the key of `client_certificate` (PEM, without a password); one is not without the
+    other."""
     databases: None = None
     """Not there yet."""
 
@@ -156,6 +173,9 @@ class EnvironmentRead(Stamps):
     is_default: bool
     verify_tls: bool
     proxy: str | None
+    ca_bundle: str | None
+    client_certificate: str | None
+    client_key: str | None
     databases: None
 
 

@@ -14,6 +14,7 @@ from kit import clock, crypto
 from kit.caller import Caller
 from kit.http import Given
 from kit.outbox import publish
+from kit.tls import Tls
 from services.catalog.models import Environment, Project, Secret
 from services.catalog.queries import projects as queries
 from services.catalog.queries.states import environment_state, project_state
@@ -103,14 +104,19 @@ async def delete_environment(session: AsyncSession, caller: Caller, environment_
 
 async def environment_to_check(
     session: AsyncSession, caller: Caller, environment_id: int
-) -> tuple[Project, Environment]:
-    """The environment whose URLs a member wants asked.
+) -> tuple[Project, Environment, Tls]:
+    """The environment whose URLs a member wants asked, and how.
 
-    Raises: NotFound, PermissionDenied: asking makes the platform send requests.
+    Raises: NotFound, PermissionDenied: asking makes the platform send requests. DecryptionFailed.
     """
     project, environment = await queries.present(session, Environment, environment_id)
     caller.require_member(project.id)
-    return project, environment
+    secrets = (await queries.secrets_of(session, [environment.id])).get(environment.id, [])
+    keys = [
+        crypto.decrypt(one.name, environment.id, one.value) for one in secrets if one.name == environment.client_key
+    ]
+    tls = Tls(environment.verify_tls, environment.ca_bundle, environment.client_certificate, *keys)
+    return project, environment, tls
 
 
 async def _make_default(session: AsyncSession, caller: Caller, project: Project, environment: Environment) -> None:

@@ -11,7 +11,6 @@ import ssl
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import urljoin
 
@@ -20,6 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 from yarl import URL
 
+from kit.tls import Tls, TlsInvalid, tls_context
 from services.executor.clients.wire import Answer, Call, CallFailed, EgressRefused, Pairs, faults, wire_url
 from services.executor.rules import Egress
 
@@ -27,6 +27,7 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADERS = 1000
 MAX_CONNECTIONS = 2000
+MAX_CONTEXTS = 256
 KEPT_ALIVE_SECONDS = 1.5
 """Shorter than the servers' own limits: a request on a connection that is just being closed would fail the case."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -44,6 +45,8 @@ class _Watch:
     tls: float | None = None
     ip: str | None = None
     certificate: bytes | None = None
+    alert: str | None = None
+    """Why the server ended the TLS connection."""
 
 
 _watch: ContextVar[_Watch] = ContextVar("watch")
@@ -73,23 +76,50 @@ class _CheckedResolver(AbstractResolver):
         """Nothing to give back."""
 
 
+class _NotedTls(ssl.SSLObject):
+    """Notes the alert by which the server ends a connection, which aiohttp only knows as closed."""
+
+    watch: _Watch | None = None
+
+    def read(self, *args: Any) -> Any:  # noqa: ANN401 (passed on)
+        """Read as ever. Raises: as ever."""
+        try:
+            return super().read(*args)
+        except ssl.SSLError as error:
+            if self.watch is not None and "ALERT" in (error.reason or ""):
+                self.watch.alert = error.reason.replace("_", " ").lower()
+            raise
+
+
 class _TimedContext(ssl.SSLContext):
     """Notes when the TLS handshake begins; aiohttp's tracing has no event for it."""
 
+    sslobject_class = _NotedTls
+
     def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:  # noqa: ANN401 (passed on)
-        if (watch := _watch.get(None)) is not None:
-            watch.tls_began = time.perf_counter()
-        return super().wrap_bio(*args, **options)
+        made = super().wrap_bio(*args, **options)
+        if (watch := _watch.get(None)) is not None and isinstance(made, _NotedTls):
+            made.watch, watch.tls_began = watch, time.perf_counter()
+        return made
 
 
-@cache
-def _tls_context(verify: bool) -> ssl.SSLContext:
-    context = _TimedContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+async def _tls(tls: Tls) -> ssl.SSLContext:
+    """One context, and so one pool of connections, per choice of an environment. Made in a thread: it takes 100 ms.
+
+    Raises: CallFailed (`config`).
+    """
+    if tls not in _contexts:
+        try:
+            made = await asyncio.to_thread(tls_context, tls, _TimedContext)
+        except TlsInvalid as error:
+            raise CallFailed("config", str(error)) from error
+        while len(_contexts) >= MAX_CONTEXTS:
+            del _contexts[next(iter(_contexts))]
+        _contexts.setdefault(tls, made)
+    return _contexts[tls]
+
+
+_contexts: dict[Tls, ssl.SSLContext] = {}
 
 
 class _TimedConnector(aiohttp.TCPConnector):
@@ -191,6 +221,11 @@ class HttpClient:
             async with asyncio.timeout(call.timeout_ms / 1000):
                 with faults(call):
                     answer = await self._follow(call, egress, cookies, watch)
+        except CallFailed as error:
+            if (why := _refused(watch, error)) is None:
+                raise
+            message = f"{call.url.host} ended the TLS connection ({why}): check the environment's client_certificate"
+            raise CallFailed("tls", message) from error
         except TimeoutError as error:
             raise CallFailed("timeout", f"{_STAGES[watch.stage]} within {call.timeout_ms} ms") from error
         finally:
@@ -248,7 +283,7 @@ class HttpClient:
             headers=sent,
             data=body,
             allow_redirects=False,
-            ssl=_tls_context(call.verify_tls),
+            ssl=await _tls(call.tls) if url.scheme == "https" else True,
             proxy=call.proxy,
         ) as response:
             first_byte = time.perf_counter() - began
@@ -291,6 +326,16 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
             raise CallFailed("protocol", f"the answer is longer than {MAX_BODY_BYTES // 2**20} MiB; ask for less of it")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _refused(watch: _Watch, error: CallFailed) -> str | None:
+    """Why a server refused this client after the handshake, which is when TLS 1.3 tells; None: it did not.
+
+    Writing to a connection that is already closed may come before its alert is read.
+    """
+    if error.failure_class != "protocol" or watch.tls_began is None or watch.stage == "body":
+        return None
+    return watch.alert or ("right after the handshake" if isinstance(error.__cause__, aiohttp.ClientOSError) else None)
 
 
 async def _check_behind_proxy(url: URL, egress: Egress) -> None:

@@ -4,7 +4,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +13,7 @@ from cryptography import x509
 from yarl import URL
 
 from kit.clock import utc_text
+from kit.tls import Tls
 
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~-._"
 
@@ -39,7 +40,7 @@ class Call:
     timeout_ms: int
     follow_redirects: bool = True
     max_redirects: int = 10
-    verify_tls: bool = True
+    tls: Tls = field(default_factory=Tls)
     proxy: str | None = None
 
 
@@ -130,9 +131,13 @@ def _fault(error: Exception, host: str) -> tuple[str, str]:  # noqa: PLR0911 (a 
             return "dns", f"the name {error.host} cannot be resolved: check the environment's base URL"
         case aiohttp.ClientConnectorCertificateError():
             why = getattr(error.certificate_error, "verify_message", "") or error.certificate_error
-            return "tls", f"the certificate of {host} is not trusted ({why}): verify_tls: false accepts it"
+            mend = "add its authority to the environment's ca_bundle, or accept it by verify_tls: false"
+            return "tls", f"the certificate of {host} is not trusted ({why}): {mend}"
         case aiohttp.ClientSSLError() | ssl.SSLError():
-            return "tls", f"no TLS connection to {host}: {error}"
+            return (
+                "tls",
+                f"no TLS connection to {host} ({error}): check scheme, port and client_certificate",
+            )
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return "connect", f"the environment's proxy does not let through: {error}"
         case aiohttp.ClientConnectorError():

@@ -162,6 +162,7 @@ class Leaves:
             parameters,
             step.options.timeout_ms,
             place.egress,
+            tls=place.tls,
             writable=known.get(f"{step.connection}_writable") is True,
         )
         if step.rows is not None:

@@ -12,6 +12,7 @@ import orjson
 from caselang.document import Case
 from caselang.judgement import CaseVerdict
 from caselang.template import JsonValue
+from kit.tls import Tls
 from services.executor.rules import Egress
 
 
@@ -26,7 +27,7 @@ class Place:
     headers: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, JsonValue] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
-    verify_tls: bool = True
+    tls: Tls = field(default_factory=Tls)
     proxy: str | None = None
     egress: Egress = field(default_factory=Egress)
 

@@ -5,6 +5,7 @@ import binascii
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -67,7 +68,7 @@ def build_call(step: RequestStep, place: Place, rendering: Rendering, token: str
         headers.append(("traceparent", context))
     if kind is not None and not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", kind))
-    verify = place.verify_tls if step.options.verify_tls is None else step.options.verify_tls
+    verify = step.options.verify_tls
     return Call(
         method=request.method,
         url=wire_url(url, query),
@@ -76,7 +77,7 @@ def build_call(step: RequestStep, place: Place, rendering: Rendering, token: str
         timeout_ms=step.options.timeout_ms,
         follow_redirects=step.options.follow_redirects,
         max_redirects=step.options.max_redirects,
-        verify_tls=verify,
+        tls=place.tls if verify is None else replace(place.tls, verify=verify),
         proxy=place.proxy,
     )
 
@@ -110,7 +111,7 @@ def token_call(auth: ClientCredentialsAuth, rendering: Rendering, place: Place, 
         headers=[("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")],
         body=_form(form),
         timeout_ms=timeout_ms,
-        verify_tls=place.verify_tls,
+        tls=place.tls,
         proxy=place.proxy,
     )
 

@@ -3034,6 +3034,12 @@ export interface components {
             base_urls: {
                 [key: string]: string;
             };
+            /** Ca Bundle */
+            ca_bundle: string | null;
+            /** Client Certificate */
+            client_certificate: string | null;
+            /** Client Key */
+            client_key: string | null;
             /**
              * Created At
              * Format: date-time
@@ -3114,6 +3120,22 @@ export interface components {
             base_urls?: {
                 [key: string]: string;
             };
+            /**
+             * Ca Bundle
+             * @description Certificates (PEM) of authorities that are trusted beside the system's own.
+             */
+            ca_bundle?: string | null;
+            /**
+             * Client Certificate
+             * @description Shown to servers that ask for one, with its chain (PEM).
+             */
+            client_certificate?: string | null;
+            /**
+             * Client Key
+             * @description Name of the secret that holds the key of `client_certificate` (PEM, without a password); one is not without the
+             *     other.
+             */
+            client_key?: string | null;
             /**
              * Databases
              * @description Not there yet.

@@ -30,8 +30,12 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
   const [isDefault, setDefault] = useState(environment?.is_default ?? false);
   const [verify, setVerify] = useState(environment?.verify_tls ?? true);
   const [proxy, setProxy] = useState(environment?.proxy ?? "");
+  const [authorities, setAuthorities] = useState(environment?.ca_bundle ?? "");
+  const [certificate, setCertificate] = useState(environment?.client_certificate ?? "");
+  const [key, setKey] = useState("");
   const save = useMutation({
     mutationFn: () => {
+      const keyName = environment?.client_key ?? "client_key";
       const body = {
         name,
         base_urls: Object.fromEntries(urls.filter(([key]) => key)),
@@ -40,10 +44,14 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
         secrets: {
           ...Object.fromEntries(secrets.filter(([key, value]) => key && value)),
           ...Object.fromEntries(gone.map((key) => [key, null])),
+          ...(certificate && key ? { [keyName]: key } : {}),
         },
         is_default: isDefault,
         verify_tls: verify,
         proxy: proxy || null,
+        ca_bundle: authorities || null,
+        client_certificate: certificate || null,
+        client_key: certificate ? keyName : null,
       };
       return environment
         ? call("PUT", `/catalog/environments/${environment.id}`, {
@@ -150,6 +158,40 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
           onChange={(event) => setProxy(event.target.value)}
         />
       </label>
+      <label htmlFor="environment-authorities">
+        {t("environments.authorities")}
+        <Input.TextArea
+          id="environment-authorities"
+          className="mono"
+          value={authorities}
+          readOnly={!write}
+          placeholder="-----BEGIN CERTIFICATE-----"
+          onChange={(event) => setAuthorities(event.target.value)}
+        />
+      </label>
+      <label htmlFor="environment-certificate">
+        {t("environments.certificate")}
+        <Input.TextArea
+          id="environment-certificate"
+          className="mono"
+          value={certificate}
+          readOnly={!write}
+          placeholder="-----BEGIN CERTIFICATE-----"
+          onChange={(event) => setCertificate(event.target.value)}
+        />
+      </label>
+      {write && certificate && (
+        <label htmlFor="environment-key">
+          {t("environments.key")}
+          <Input.TextArea
+            id="environment-key"
+            className="mono"
+            value={key}
+            placeholder={environment?.client_key ? t("environments.isSet") : "-----BEGIN PRIVATE KEY-----"}
+            onChange={(event) => setKey(event.target.value)}
+          />
+        </label>
+      )}
       <div className="actions">
         <Checkbox checked={verify} disabled={!write} onChange={(event) => setVerify(event.target.checked)}>
           {t("environments.verifyTls")}
