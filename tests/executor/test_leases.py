@@ -364,3 +364,18 @@ async def test_cases_with_the_same_lock_never_run_at_the_same_time(executor: Exe
     assert report["cases_passed"] == 3
     assert sum(case["lock_wait_ms"] > 0 for case in report["cases"]) == 2
     assert await executor.rows("SELECT 1 FROM held_lock") == []
+
+
+async def test_a_case_that_gets_only_some_of_its_locks_holds_none_of_them(executor: Executor) -> None:
+    executor.target.hold()
+    holder = await executor.case(get("/held"), options={"locks": ["b"]})
+    await executor.due(holder)
+    await until(lambda: executor.target.count("/held") == 1)
+    waiting = await executor.due(await executor.case(get("/status/201"), options={"locks": ["a", "b"]}))
+    await until(lambda: executor.rows("SELECT 1 FROM case_run WHERE locked_since IS NOT NULL"))
+
+    other = await executor.run(await executor.case(get("/status/200"), options={"locks": ["a"]}))
+
+    assert (other["status"], executor.target.count("/status/201")) == ("passed", 0)
+    executor.target.release()
+    assert (await executor.over(waiting))["status"] == "passed"
