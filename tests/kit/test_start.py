@@ -34,7 +34,7 @@ async def test_what_comes_before_the_loops_is_tried_until_the_database_is_there(
 
     consumer = Consumer(database)
     others = [Service(name, database, migrations, [], consumer) for name in SERVICES if name != "executor"]
-    services = [*others, Service("executor", database, migrations, [], consumer, [Loop(step)], [prepare])]
+    services = [*others, Service("executor", database, migrations, [], consumer, [Loop(step)], on_start=[prepare])]
     async with proxy_to(url.port or 5432) as proxy:
         away = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
         monkeypatch.setenv("ROUNDS_EXECUTOR_DATABASE_URL", away)
