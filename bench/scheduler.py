@@ -22,9 +22,9 @@ ALONE = {"ROUNDS_SCHEDULER_SILENT_SECONDS": "100000"}
 """There is no executor here that could answer for the runs, so none is asked about them."""
 PEERS = {
     # name: packages, at how many times of its speed Rounds has to be, the schema that it makes itself
-    "pgqueuer": (["pgqueuer[asyncpg]"], 2),
-    "apscheduler": (["apscheduler>=3.11,<4", "sqlalchemy", "psycopg2-binary"], 10),
-    "procrastinate": (["procrastinate", "psycopg[binary,pool]"], 40),
+    "pgqueuer": (["pgqueuer[asyncpg]", "aiokafka"], 2),
+    "apscheduler": (["apscheduler>=3.11,<4", "sqlalchemy", "psycopg2-binary", "confluent-kafka"], 10),
+    "procrastinate": (["procrastinate", "psycopg[binary,pool]", "aiokafka"], 40),
 }
 BARE = """
     WITH due AS (
@@ -60,7 +60,7 @@ async def measure(report: Report, folder: Path) -> None:
             report.at_least("… of one", two / one, "×", 1.2)
         for name, (packages, times) in PEERS.items():
             try:
-                speed = report.add(name, await _peer(parts, name, packages, jobs), "tasks/s", "a job that does nothing")
+                speed = report.add(name, await _peer(parts, name, packages, jobs), "tasks/s", "each job to Kafka")
                 report.at_least(f"one scheduler, of {name}", one / speed, "×", times)
             except RuntimeError as error:
                 report.leave_out(name, str(error))
@@ -246,9 +246,11 @@ async def _list_ms(calls: int) -> list[float]:
 async def _peer(parts: Stores, name: str, packages: list[str], jobs: int) -> float:
     """Jobs a second of another scheduler, in a database and a process of its own, best of three.
 
+    The job is ours: it is recorded as done, and its event is on Kafka.
+
     Raises: RuntimeError when it cannot be had or fails.
     """
-    python = await peers.python_with(f"scheduler-{name}", *packages) / "python"
+    python = await peers.python_with(f"scheduler-{name}-kafka", *packages) / "python"
     speeds = []
     for number in range(3):
         own = f"peer_{name}_{number}"
@@ -258,6 +260,7 @@ async def _peer(parts: Stores, name: str, packages: list[str], jobs: int) -> flo
             str(Path(__file__).parent / "scheduler_peers" / f"on_{name}.py"),
             parts.postgres.url(own),
             str(jobs),
+            parts.broker.bootstrap if parts.broker else "",
         ]
         speeds.append(float(json.loads((await output_of(command, parts.folder, 300)).splitlines()[-1])))
     return max(speeds)
