@@ -127,3 +127,15 @@ async def test_a_run_that_the_executor_does_not_know_for_an_hour_is_lost(
         await until(lost)
     [occurrence] = await scheduler.ledger(task["id"])
     assert (occurrence["outcome"], occurrence["reason"]) == ("lost", "unknown_to_executor")
+
+
+async def test_a_task_that_is_due_once_fires_once_however_the_clock_steps(scheduler: Scheduler) -> None:
+    passed_over = await scheduler.save(startTime=await scheduler.time(1800))
+    ahead = await scheduler.save(startTime=await scheduler.time(5400))
+    for offset, fired in ((HOUR, 1), (timedelta(0), 0), (-HOUR, 0), (HOUR, 0), (2 * HOUR, 1), (HOUR, 0), (2 * HOUR, 0)):
+        await scheduler.move_clock(offset)
+        assert (await scheduler.tick())["fired"] == fired, offset
+    for task in (passed_over, ahead):
+        [occurrence] = await scheduler.ledger(task["id"])
+        assert occurrence["outcome"] == "fired"
+        assert occurrence["lag_ms"] > 1_700_000

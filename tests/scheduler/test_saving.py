@@ -307,3 +307,19 @@ async def test_targets_may_stand_in_place_of_cases(scheduler: Scheduler) -> None
         | {"targets": [{"module_id": 6}]},
     )
     assert refused.status_code == 403
+
+
+async def test_a_recurring_task_that_could_never_be_due_is_refused_with_its_reason(scheduler: Scheduler) -> None:
+    sound = {"case_ids": [22], "parallel": 0, "owner_ids": [BOB], "startTime": "2098-08-26T15:00:00"}
+    daily = {"cron": "0 9 * * *", "timezone": "Europe/Berlin"}
+    for times, expected in (
+        ({**daily, "cron": "0 0 9 * * *"}, [("cron", "bad_format")]),
+        ({**daily, "cron": "0 9 31 2 *"}, [("cron", "bad_format")]),
+        ({**daily, "timezone": "Mars/Base"}, [("timezone", "wrong")]),
+        ({**daily, "until": "2098-08-26T14:59:59"}, [("until", "out_of_range")]),
+        ({**daily, "startTime": "2020-01-01T00:00:00"}, [("startTime", "not_in_future")]),
+    ):
+        answer = await scheduler.bob.post(PATH, json=sound | times)
+        assert answer.status_code == 400, times
+        assert [(fault["field"], fault["reason"]) for fault in answer.json()["errors"]] == expected, times
+    assert await scheduler.rows("SELECT 1 FROM task") == []
