@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { modules } from "~/api/queries";
+import { visible } from "~/lib/bidi";
 import { Failure } from "~/ui/Failure";
 
 interface Props {
@@ -60,7 +61,7 @@ export function BulkMenu({ pid, ids, onDone }: Props) {
               placeholder={t("cases.module")}
               value={target}
               showSearch={{ optionFilterProp: "label" }}
-              options={tree.map((one) => ({ value: one.id, label: one.path.join(" / ") }))}
+              options={tree.map((one) => ({ value: one.id, label: one.path.map(visible).join(" / ") }))}
               onChange={setTarget}
             />
           ) : (

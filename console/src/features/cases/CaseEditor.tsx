@@ -7,6 +7,7 @@ import { environments, modules, settings } from "~/api/queries";
 import type { CaseRead, Document, Project } from "~/api/types";
 import { RunButton } from "~/features/runs/RunButton";
 import { numberOf } from "~/features/steps/tree";
+import { visible } from "~/lib/bidi";
 import { sameJson } from "~/lib/json";
 import { shortTime } from "~/lib/time";
 import { Failure } from "~/ui/Failure";
@@ -46,7 +47,8 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
     { document, base: base?.document ?? blank, revision: base?.revision ?? 0 },
     dirty,
   );
-  const listed = useQuery(environments(pid)).data?.data ?? [];
+  const known = useQuery(environments(pid));
+  const listed = known.data?.data ?? [];
   const own = useQuery(settings).data;
   const tree = useQuery(modules(pid)).data?.data ?? [];
   const [environmentId, setEnvironmentId] = useState<number | null>(null);
@@ -96,7 +98,8 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
 
   const title = (
     <>
-      {document.name || t("cases.unnamed")} {dirty && <span className="faint small">*{t("cases.unsaved")}</span>}
+      {visible(document.name) || t("cases.unnamed")}{" "}
+      {dirty && <span className="faint small">*{t("cases.unsaved")}</span>}
     </>
   );
   const actions = (
@@ -106,7 +109,10 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
           aria-label={t("environments.one")}
           style={{ width: 260 }}
           value={environment}
-          options={listed.map((one) => ({ value: one.id, label: `${one.name} · ${one.base_urls.default ?? "–"}` }))}
+          options={listed.map((one) => ({
+            value: one.id,
+            label: `${visible(one.name)} · ${one.base_urls.default ?? "–"}`,
+          }))}
           onChange={setEnvironmentId}
         />
       )}
@@ -195,13 +201,16 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
               style={{ minWidth: 180 }}
               value={module}
               showSearch={{ optionFilterProp: "label" }}
-              options={tree.map((one) => ({ value: one.id, label: one.path.join(" / ") }))}
+              options={tree.map((one) => ({ value: one.id, label: one.path.map(visible).join(" / ") }))}
               onChange={setModule}
             />
           )}
           {base && (
             <Link to={`/p/${pid}/cases` as "/"} search={{ module: String(base.module_id) } as never}>
-              {tree.find((one) => one.id === base.module_id)?.path.join(" / ")}
+              {tree
+                .find((one) => one.id === base.module_id)
+                ?.path.map(visible)
+                .join(" / ")}
             </Link>
           )}
         </div>
@@ -220,6 +229,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
                   setPlace={setPlace}
                   trial={trial}
                   write={write}
+                  ready={known.isSuccess}
                   environment={listed.find((one) => one.id === environment)}
                 />
               ),

@@ -8,6 +8,7 @@ import { queryClient } from "~/api/queries";
 import type { CaseItem, LastResult, Page as PageOf } from "~/api/types";
 import { ProjectHead, useProject } from "~/features/projects/ProjectHead";
 import { RunButton } from "~/features/runs/RunButton";
+import { visible } from "~/lib/bidi";
 import { percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
@@ -72,7 +73,7 @@ export function CasesPage() {
     </Link>
   );
   return (
-    <Page title={project?.name ?? t("nav.cases")} actions={write && newCase}>
+    <Page title={project ? visible(project.name) : t("nav.cases")} actions={write && newCase}>
       <ProjectHead pid={pid} />
       <div className="split">
         <ModuleTree
@@ -91,7 +92,7 @@ export function CasesPage() {
               defaultValue={search.q}
               onSearch={(q) => go({ q: q || undefined })}
             />
-            {search.tag && <Button onClick={() => go({ tag: undefined })}>{search.tag} ✕</Button>}
+            {search.tag && <Button onClick={() => go({ tag: undefined })}>{visible(search.tag)} ✕</Button>}
             <span className="spring" />
             {chosen.length > 0 && write && (
               <>
@@ -158,14 +159,18 @@ export function CasesPage() {
                     columns={[
                       {
                         title: t("cases.name"),
-                        render: (_, one) => <Link to={`/p/${pid}/cases/${one.id}` as "/"}>{one.name}</Link>,
+                        render: (_, one) => (
+                          <Link to={`/p/${pid}/cases/${one.id}` as "/"} className="name">
+                            {visible(one.name)}
+                          </Link>
+                        ),
                       },
                       {
                         title: t("cases.tags"),
                         render: (_, one) =>
                           one.tags.map((tag) => (
                             <button key={tag} type="button" className="link" onClick={() => go({ tag })}>
-                              {tag}
+                              {visible(tag)}
                             </button>
                           )),
                       },

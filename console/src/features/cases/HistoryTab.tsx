@@ -7,6 +7,7 @@ import { call } from "~/api/client";
 import type { CaseItem, CaseRead, Cursor, Page, Run } from "~/api/types";
 import { RunTable } from "~/features/runs/RunTable";
 import { Trends } from "~/features/runs/Trends";
+import { visible } from "~/lib/bidi";
 import { Loaded } from "~/ui/Page";
 
 /** How a case has run: rates by day, its runs, and the cases that call it. */
@@ -41,7 +42,7 @@ export function HistoryTab({ saved }: { saved: CaseRead }) {
           {t("cases.calledBy")}:{" "}
           {callers.data.data.map((one) => (
             <Link key={one.id} to={`/p/${one.project_id}/cases/${one.id}` as "/"} style={{ marginInlineEnd: 12 }}>
-              {one.name}
+              {visible(one.name)}
             </Link>
           ))}
         </p>

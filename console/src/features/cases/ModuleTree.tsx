@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { modules, queryClient } from "~/api/queries";
 import type { Module } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { Failure } from "~/ui/Failure";
 import { Loaded } from "~/ui/Page";
 import { TreeList, type TreeNode } from "~/ui/TreeList";
@@ -21,7 +22,13 @@ function nest(flat: Module[]): TreeNode[] {
   const nodes = new Map<number, TreeNode & { children: TreeNode[]; count: number }>();
   const roots: TreeNode[] = [];
   for (const one of flat)
-    nodes.set(one.id, { id: String(one.id), label: one.name, text: one.name, children: [], count: one.case_count });
+    nodes.set(one.id, {
+      id: String(one.id),
+      label: visible(one.name),
+      text: visible(one.name),
+      children: [],
+      count: one.case_count,
+    });
   for (const one of flat) {
     const node = nodes.get(one.id);
     if (node) (one.parent_id === null ? roots : (nodes.get(one.parent_id)?.children ?? roots)).push(node);

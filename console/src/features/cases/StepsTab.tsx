@@ -6,6 +6,7 @@ import { NamesContext, namesFor } from "~/features/steps/names";
 import { ResponseView } from "~/features/steps/ResponseView";
 import { StepEditor } from "~/features/steps/StepEditor";
 import { insertAfter, moveStep, numberOf, replaceStep, resultAt, stepAt } from "~/features/steps/tree";
+import { visible } from "~/lib/bidi";
 import { sameJson } from "~/lib/json";
 import { duration } from "~/lib/time";
 import { Failure } from "~/ui/Failure";
@@ -27,6 +28,8 @@ interface Props {
   trial: Trial;
   write: boolean;
   environment?: Environment;
+  /** The environments are there, so that a name that is not found is unknown indeed. */
+  ready: boolean;
 }
 
 const NEW: Record<string, Step> = {
@@ -43,7 +46,7 @@ const NEW: Record<string, Step> = {
 };
 
 /** The steps at the left, one of them open at the right with its last answer beneath. */
-export function StepsTab({ project, document, setDocument, place, setPlace, trial, write, environment }: Props) {
+export function StepsTab({ project, document, setDocument, place, setPlace, trial, write, environment, ready }: Props) {
   const { t } = useTranslation();
   const { message } = App.useApp();
   const [curl, setCurl] = useState<string | null>(null);
@@ -55,7 +58,10 @@ export function StepsTab({ project, document, setDocument, place, setPlace, tria
   );
   const judged = useJudged(trial.report, result, stale ? undefined : step);
   const shown = judged ?? result;
-  const names = useMemo(() => namesFor(document, project, environment), [document, project, environment]);
+  const names = useMemo(() => {
+    const found = namesFor(document, project, environment);
+    return ready ? found : { ...found, unknown: () => [] };
+  }, [document, project, environment, ready]);
   const nodes = useMemo(() => nodesOf(document, results, t), [document, results, t]);
 
   const change = (next: Step) => place && setDocument(replaceStep(document, place, next));
@@ -212,11 +218,12 @@ function nodesOf(document: Document, results: StepResult[], t: ReturnType<typeof
     steps.map((step, index) => {
       const id = `${list}.${index}`;
       const result = resultAt(results, document, id);
-      const name =
+      const name = visible(
         step.name ||
-        (step.type === "request"
-          ? `${step.request?.method ?? "GET"} ${step.request?.url ?? ""}`
-          : t(`steps.type.${step.type}` as "steps.type.wait"));
+          (step.type === "request"
+            ? `${step.request?.method ?? "GET"} ${step.request?.url ?? ""}`
+            : t(`steps.type.${step.type}` as "steps.type.wait")),
+      );
       return {
         id,
         text: `${numberOf(id)} ${name}`,

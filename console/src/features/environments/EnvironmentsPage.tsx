@@ -7,6 +7,7 @@ import { call } from "~/api/client";
 import { environments, queryClient } from "~/api/queries";
 import type { Environment } from "~/api/types";
 import { ProjectHead, useProject } from "~/features/projects/ProjectHead";
+import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
@@ -32,7 +33,7 @@ export function EnvironmentsPage() {
     </Button>
   );
   return (
-    <Page title={project?.name ?? t("environments.title")} actions={button}>
+    <Page title={project ? visible(project.name) : t("environments.title")} actions={button}>
       <ProjectHead pid={pid} />
       <div className="panel">
         {remove.error && <Failure error={remove.error} />}
@@ -52,7 +53,7 @@ export function EnvironmentsPage() {
                     title: t("environments.name"),
                     render: (_, one) => (
                       <button type="button" className="link" onClick={() => setEditing(one)}>
-                        {one.name}
+                        {visible(one.name)}
                         {one.is_default && ` ★ ${t("environments.default")}`}
                       </button>
                     ),

@@ -8,6 +8,7 @@ import { useSession } from "~/api/session";
 import type { Cursor, Run, Upcoming } from "~/api/types";
 import { useSample } from "~/features/projects/sample";
 import { Trends } from "~/features/runs/Trends";
+import { visible } from "~/lib/bidi";
 import { duration, percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
@@ -74,13 +75,16 @@ export function HomePage() {
                       data.length ? (
                         <table className="grid">
                           <tbody>
-                            {data.slice(0, 8).map((one) => (
+                            {firstOfEach(data).map(({ one, more }) => (
                               <tr key={`${one.task_id} ${one.at}`}>
                                 <td>
                                   <When at={one.at} far />
                                 </td>
                                 <td>
-                                  <Link to={`/tasks/${one.task_id}` as "/"}>{one.task_name}</Link>
+                                  <Link to={`/tasks/${one.task_id}` as "/"} className="name">
+                                    {visible(one.task_name)}
+                                  </Link>{" "}
+                                  {more > 0 && <span className="faint small">{t("home.more", { count: more })}</span>}
                                 </td>
                               </tr>
                             ))}
@@ -112,9 +116,20 @@ export function HomePage() {
   );
 }
 
+/** The next time of each task, and how many more follow. */
+function firstOfEach(times: Upcoming["data"]) {
+  const tasks = new Map<number, { one: Upcoming["data"][number]; more: number }>();
+  for (const one of times) {
+    const first = tasks.get(one.task_id);
+    if (first) first.more++;
+    else tasks.set(one.task_id, { one, more: 0 });
+  }
+  return [...tasks.values()].slice(0, 8);
+}
+
 function ProjectTrend({ pid, name }: { pid: number; name: string }) {
   const { t } = useTranslation();
-  return <Trends by={{ project_id: pid }} className="panel" title={t("home.trend", { name })} />;
+  return <Trends by={{ project_id: pid }} className="panel" title={t("home.trend", { name: visible(name) })} />;
 }
 
 function RunLines({ runs }: { runs: Run[] }) {
@@ -138,7 +153,9 @@ function RunLines({ runs }: { runs: Run[] }) {
                 <Status status={run.status} />
               </td>
               <td>
-                <Link to={`/runs/${run.run_id}` as "/"}>{run.task_name ?? t("runs.byHand")}</Link>
+                <Link to={`/runs/${run.run_id}` as "/"} className="name">
+                  {visible(run.task_name ?? t("runs.byHand"))}
+                </Link>
               </td>
               <td className="num nowrap">
                 {percent(run.pass_rate)} <span className="faint">{`${run.cases_passed}/${run.cases_total}`}</span>

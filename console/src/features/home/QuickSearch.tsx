@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { projects } from "~/api/queries";
 import type { CaseItem, Page, Task } from "~/api/types";
+import { visible } from "~/lib/bidi";
 
 interface Hit {
   key: string;
@@ -126,7 +127,7 @@ export function QuickSearch({ pid }: { pid: number | null }) {
                 onClick={() => go(hit)}
                 onKeyDown={(event) => event.key === "Enter" && go(hit)}
               >
-                <span className="faint small">{hit.kind}</span> {hit.text}
+                <span className="faint small">{hit.kind}</span> {visible(hit.text)}
               </div>
             ))}
           </div>

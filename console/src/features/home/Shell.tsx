@@ -9,6 +9,7 @@ import { useDown } from "~/api/reach";
 import { useSession } from "~/api/session";
 import { logOut } from "~/features/auth/session";
 import { hasChosenLanguage, type Language, oweLanguage, setLanguage, takeOwedLanguage } from "~/i18n";
+import { visible } from "~/lib/bidi";
 import { type Mode, setMode, useDark, useMode } from "~/theme";
 import { HealthStrip } from "./HealthStrip";
 import { currentProject, keepProject } from "./project";
@@ -99,7 +100,7 @@ export function Shell() {
           variant="filled"
           showSearch={{ optionFilterProp: "label" }}
           value={pid ?? undefined}
-          options={listed.map((project) => ({ value: project.id, label: project.name }))}
+          options={listed.map((project) => ({ value: project.id, label: visible(project.name) }))}
           onChange={(id: number) => {
             keepProject(id);
             void navigate({ to: `/p/${id}/cases` as "/" });
@@ -137,7 +138,7 @@ export function Shell() {
           }}
         >
           <Button type="text" className="who">
-            <span>{session.user.name || session.user.username}</span>
+            <span>{visible(session.user.name || session.user.username)}</span>
           </Button>
         </Dropdown>
       </Layout.Header>

@@ -8,6 +8,7 @@ import { addToEnvironment } from "~/api/environments";
 import { environments, modules, queryClient } from "~/api/queries";
 import type { CaseRead, Converted, Document, Step } from "~/api/types";
 import { ProjectHead, useProject } from "~/features/projects/ProjectHead";
+import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { Page } from "~/ui/Page";
@@ -83,7 +84,7 @@ export function ImportPage() {
   const found = convert.data;
   const error = convert.error ?? store.error;
   return (
-    <Page title={project?.name ?? t("imports.title")}>
+    <Page title={project ? visible(project.name) : t("imports.title")}>
       <ProjectHead pid={pid} />
       <div className="stack">
         <section className="panel stack">
@@ -151,7 +152,7 @@ export function ImportPage() {
                   placeholder={t("cases.firstModule")}
                   value={module}
                   showSearch={{ optionFilterProp: "label" }}
-                  options={tree.map((one) => ({ value: one.id, label: one.path.join(" / ") }))}
+                  options={tree.map((one) => ({ value: one.id, label: one.path.map(visible).join(" / ") }))}
                   onChange={setChosen}
                 />
                 {(single || found.steps.length === 1) && (

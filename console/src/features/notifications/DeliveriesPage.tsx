@@ -7,6 +7,7 @@ import { call } from "~/api/client";
 import { platform, projects, queryClient } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { Delivery, DeliveryDetail, Page as PageOf } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
@@ -89,11 +90,18 @@ export function DeliveriesPage() {
                 }}
                 columns={[
                   { title: t("runs.status"), render: (_, one) => <Status status={one.status} /> },
-                  { title: t("deliveries.to"), render: (_, one) => one.recipient.name ?? `#${one.recipient.id}` },
+                  {
+                    title: t("deliveries.to"),
+                    render: (_, one) => (one.recipient.name && visible(one.recipient.name)) ?? `#${one.recipient.id}`,
+                  },
                   { title: t("deliveries.over"), render: (_, one) => one.channel.name ?? one.channel.kind },
                   {
                     title: t("deliveries.task"),
-                    render: (_, one) => <Link to={`/runs/${one.run_id}` as "/"}>{one.task_name}</Link>,
+                    render: (_, one) => (
+                      <Link to={`/runs/${one.run_id}` as "/"} className="name">
+                        {visible(one.task_name)}
+                      </Link>
+                    ),
                   },
                   {
                     title: t("tasks.reason"),
@@ -125,11 +133,11 @@ export function DeliveriesPage() {
       <Drawer
         open={open !== null}
         size={720}
-        title={detail.data?.mail?.subject ?? t("nav.deliveries")}
+        title={visible(detail.data?.mail?.subject ?? t("nav.deliveries"))}
         onClose={() => setOpen(null)}
       >
         <Loaded query={detail}>
-          {(one) => (one.mail ? <pre className="mono">{one.mail.text}</pre> : <p>{t("deliveries.hidden")}</p>)}
+          {(one) => (one.mail ? <pre className="mono">{visible(one.mail.text)}</pre> : <p>{t("deliveries.hidden")}</p>)}
         </Loaded>
       </Drawer>
     </Page>

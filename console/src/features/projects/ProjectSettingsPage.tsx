@@ -7,6 +7,7 @@ import { people, queryClient } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { ListedUser, Page as PageOf, Project } from "~/api/types";
 import { JsonValue } from "~/features/steps/BodyEditor";
+import { visible } from "~/lib/bidi";
 import type { Json } from "~/lib/json";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
@@ -19,7 +20,7 @@ export function ProjectSettingsPage() {
   const pid = Number(useParams({ strict: false }).pid);
   const project = useProject(pid);
   return (
-    <Page title={project.data?.name ?? t("projects.settings")}>
+    <Page title={project.data ? visible(project.data.name) : t("projects.settings")}>
       <ProjectHead pid={pid} />
       <Loaded query={project}>
         {(found) => (

@@ -7,6 +7,7 @@ import { call } from "~/api/client";
 import { projects, queryClient } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { Project } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
@@ -55,9 +56,9 @@ export function ProjectsPage() {
               columns={[
                 {
                   title: t("projects.name"),
-                  render: (_, one) => <Link to={`/p/${one.id}/cases` as "/"}>{one.name}</Link>,
+                  render: (_, one) => <Link to={`/p/${one.id}/cases` as "/"}>{visible(one.name)}</Link>,
                 },
-                { title: t("projects.description"), dataIndex: "description" },
+                { title: t("projects.description"), render: (_, one) => visible(one.description) },
                 { title: t("projects.cases"), dataIndex: "case_count", className: "num" },
                 {
                   title: t("projects.right"),

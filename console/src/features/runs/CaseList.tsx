@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { CaseRun } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { duration, percent } from "~/lib/time";
 import { Status } from "~/ui/Status";
 import type { Progress } from "./useRun";
@@ -47,12 +48,12 @@ export function CaseList({ cases, chosen, onChoose, progress }: Props) {
                   iconOnly
                 />
                 <span className="case-name">
-                  {one.name}
+                  {visible(one.name)}
                   {one.row !== null && <span className="faint"> [{one.row + 1}]</span>}
                   {one.status === "running" && at && (
                     <span className="faint small">
                       {" "}
-                      {at.path} {at.name}
+                      {at.path} {visible(at.name)}
                     </span>
                   )}
                 </span>

@@ -4,6 +4,7 @@ import { Alert, Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import type { CaseReport, CaseRun, RunDetail, StepResult } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { duration, percent } from "~/lib/time";
 import { Loaded } from "~/ui/Page";
 import { Status } from "~/ui/Status";
@@ -49,7 +50,7 @@ export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }
   return (
     <article className="panel" aria-label={summary.name}>
       <div className="actions" style={{ marginBottom: 12 }}>
-        <h2 style={{ margin: 0 }}>{summary.name}</h2>
+        <h2 style={{ margin: 0 }}>{visible(summary.name)}</h2>
         <Status status={summary.status} />
         <span className="num">{percent(summary.pass_rate)}</span>
         <span className="faint small num">
@@ -79,7 +80,7 @@ export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }
             <button type="button" className="step-chip" aria-pressed={one === open} onClick={() => choose(one)}>
               <Status status={one.flaky && one.status === "passed" ? "flaky" : one.status} iconOnly />
               <span className="name">
-                {one.path} {one.name}
+                {one.path} {visible(one.name)}
               </span>
               <span className="faint small num">{duration(one.duration_ms)}</span>
             </button>

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError, call, idempotencyKey } from "~/api/client";
 import { environments, settings } from "~/api/queries";
+import { visible } from "~/lib/bidi";
 
 interface Props {
   pid: number;
@@ -36,7 +37,13 @@ export function RunButton({ pid, caseIds, primary, small }: Props) {
   const look = { size: small ? ("small" as const) : undefined, type: primary ? ("primary" as const) : undefined };
   const choices = [usual, ...listed.filter((one) => one !== usual)].flatMap((one) =>
     one
-      ? [{ key: one.id, label: `${one.name} · ${one.base_urls.default ?? "–"}`, onClick: () => run.mutate(one.id) }]
+      ? [
+          {
+            key: one.id,
+            label: `${visible(one.name)} · ${one.base_urls.default ?? "–"}`,
+            onClick: () => run.mutate(one.id),
+          },
+        ]
       : [],
   );
   const none = { key: 0, label: t("environments.without"), onClick: () => run.mutate(null) };

@@ -2,6 +2,7 @@ import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { CaseRun, RunDetail } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
 import { LoadedPage, Page } from "~/ui/Page";
 import { CaseList } from "./CaseList";
@@ -83,5 +84,5 @@ export function RunPage() {
 function Title({ run }: { run: RunDetail }) {
   const { t } = useTranslation();
   const fallback = run.cases.length === 1 ? run.cases[0]?.name : t("runs.ofCases", { count: run.cases_total });
-  return <>{run.task_name ?? fallback}</>;
+  return <>{visible(run.task_name ?? fallback ?? "")}</>;
 }

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { StreamState } from "~/api/sse";
 import type { CaseRun, RunDetail } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { clock, duration, percent } from "~/lib/time";
 import { Mono } from "~/ui/Mono";
 import { Status } from "~/ui/Status";
@@ -69,10 +70,10 @@ export function RunSummary({ run, stream, follow, setFollow }: Props) {
       <div className="actions small faint">
         <span>{i18n.exists(triggerKey) ? t(triggerKey as "trigger.api") : run.trigger}</span>
         {run.attempt > 1 && <span>{t("runs.attempt", { number: run.attempt, max: run.max_attempts })}</span>}
-        {run.task_id && <Link to={`/tasks/${run.task_id}` as "/"}>{run.task_name}</Link>}
+        {run.task_id && <Link to={`/tasks/${run.task_id}` as "/"}>{visible(run.task_name ?? "")}</Link>}
         {Object.values(run.environments).map((one) => (
           <span key={one.id}>
-            {t("environments.one")} {one.name}
+            {t("environments.one")} {visible(one.name ?? "")}
           </span>
         ))}
         <span>{run.parallel ? t("tasks.parallel") : t("tasks.serial")}</span>
@@ -98,7 +99,7 @@ function FirstFailure({ cases }: { cases: CaseRun[] }) {
   const { path, name, message, actual } = first.first_failure;
   return (
     <div>
-      {t("report.firstFailure")}: <strong>{first.name}</strong> › {path} {name} —{" "}
+      {t("report.firstFailure")}: <strong>{visible(first.name)}</strong> › {path} {visible(name)} —{" "}
       <Mono text={message ?? ""} limit={200} />
       {actual !== null && actual !== undefined && (
         <>

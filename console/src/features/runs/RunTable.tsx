@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { Table } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Run } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { duration, percent } from "~/lib/time";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
@@ -20,7 +21,11 @@ export function RunTable({ runs }: { runs: Run[] }) {
         { title: t("runs.status"), render: (_, run) => <Status status={run.status} /> },
         {
           title: t("runs.name"),
-          render: (_, run) => <Link to={`/runs/${run.run_id}` as "/"}>{run.task_name ?? t("runs.byHand")}</Link>,
+          render: (_, run) => (
+            <Link to={`/runs/${run.run_id}` as "/"} className="name">
+              {visible(run.task_name ?? t("runs.byHand"))}
+            </Link>
+          ),
         },
         {
           title: t("runs.trigger"),
@@ -33,7 +38,7 @@ export function RunTable({ runs }: { runs: Run[] }) {
           title: t("environments.one"),
           render: (_, run) =>
             Object.values(run.environments)
-              .map((one) => one.name)
+              .map((one) => visible(one.name ?? ""))
               .join(", "),
         },
         {

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { CaseReport, RunDetail, StepResult } from "~/api/types";
 import { AssertTable } from "~/features/steps/AssertTable";
 import { HeaderTable, ResponseView } from "~/features/steps/ResponseView";
+import { visible } from "~/lib/bidi";
 import { copyText } from "~/lib/copy";
 import { toCurl } from "~/lib/curl";
 import { prettyJson } from "~/lib/json";
@@ -54,7 +55,7 @@ export function StepPanel({ run, report, step }: Props) {
     <section aria-label={step.name}>
       <div className="actions" style={{ marginBottom: 8 }}>
         <h3 ref={heading} tabIndex={-1} style={{ margin: 0, outline: "none" }}>
-          {step.path} {step.name}
+          {step.path} {visible(step.name)}
         </h3>
         <Status status={step.status} />
         {step.phase === "teardown" && <span className="faint">{t("steps.teardown")}</span>}

@@ -48,16 +48,18 @@ export function useRun(id: string) {
       }, 500);
     };
     let claim: ReturnType<typeof setTimeout> | undefined;
-    const begin = () => {
-      abort = new AbortController();
-      const release = takeSlot();
-      if (!release) {
-        claim = setTimeout(begin, 5000);
+    const begin = async () => {
+      const mine = new AbortController();
+      abort = mine;
+      const release = await takeSlot();
+      if (!release || mine.signal.aborted) {
+        release?.();
+        if (!mine.signal.aborted) claim = setTimeout(() => void begin(), 5000);
         return;
       }
       void follow(
         `/runs/${id}/events`,
-        abort.signal,
+        mine.signal,
         ({ event, data }) => {
           if (event === "ping") return false;
           if (event === "step.completed") {
@@ -84,9 +86,9 @@ export function useRun(id: string) {
       if (document.hidden) {
         clearTimeout(claim);
         abort.abort();
-      } else if (abort.signal.aborted) begin();
+      } else if (abort.signal.aborted) void begin();
     };
-    begin();
+    void begin();
     document.addEventListener("visibilitychange", onVisible);
     return () => {
       document.removeEventListener("visibilitychange", onVisible);

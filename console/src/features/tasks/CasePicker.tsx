@@ -6,6 +6,7 @@ import { call } from "~/api/client";
 import { modules, projects } from "~/api/queries";
 import type { CaseItem, Page } from "~/api/types";
 import { currentProject } from "~/features/home/project";
+import { visible } from "~/lib/bidi";
 
 interface Props {
   picked: number[];
@@ -24,7 +25,7 @@ export function CasePicker({ picked, items, onChange }: Props) {
         <div className="picked">
           {picked.map((id) => (
             <span key={id}>
-              {names.get(id) ?? `#${id}`}
+              {visible(names.get(id) ?? `#${id}`)}
               <button
                 type="button"
                 className="link"
@@ -84,7 +85,7 @@ function Chooser({ picked, onChange }: Omit<Props, "items">) {
           aria-label={t("shell.project")}
           style={{ width: 200 }}
           value={project}
-          options={writable.map((one) => ({ value: one.id, label: one.name }))}
+          options={writable.map((one) => ({ value: one.id, label: visible(one.name) }))}
           onChange={(id) => {
             setPid(id);
             setModule(undefined);
@@ -141,7 +142,7 @@ function Chooser({ picked, onChange }: Omit<Props, "items">) {
           onChange: setPage,
         }}
         columns={[
-          { title: t("cases.name"), dataIndex: "name" },
+          { title: t("cases.name"), render: (_, one) => visible(one.name) },
           { title: t("cases.tags"), render: (_, one) => one.tags.join(", ") },
           { title: t("cases.steps"), dataIndex: "step_count" },
         ]}

@@ -2,6 +2,7 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 import { Select } from "antd";
 import { useTranslation } from "react-i18next";
 import { environments, projects } from "~/api/queries";
+import { visible } from "~/lib/bidi";
 
 interface Props {
   projectIds: number[];
@@ -30,7 +31,10 @@ export function EnvironmentChoices({ projectIds, chosen, usual, onChange }: Prop
               style={{ minWidth: 260, flex: 1 }}
               placeholder={t("environments.none")}
               value={chosen[pid] ?? first?.id}
-              options={found.map((one) => ({ value: one.id, label: `${one.name} · ${one.base_urls.default ?? "–"}` }))}
+              options={found.map((one) => ({
+                value: one.id,
+                label: `${visible(one.name)} · ${one.base_urls.default ?? "–"}`,
+              }))}
               onChange={(id) => onChange({ ...chosen, [pid]: id })}
             />
           </div>

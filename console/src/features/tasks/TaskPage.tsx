@@ -8,6 +8,7 @@ import { useSession } from "~/api/session";
 import type { CaseItem, Cursor, NextTimes, Page as PageOf, Run, Task } from "~/api/types";
 import { RunTable } from "~/features/runs/RunTable";
 import { Trends } from "~/features/runs/Trends";
+import { visible } from "~/lib/bidi";
 import { Loaded, LoadedPage, Page } from "~/ui/Page";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
@@ -64,7 +65,7 @@ export function TaskPage() {
     <LoadedPage query={task} title={t("nav.tasks")} up="/tasks">
       {(found) => (
         <Page
-          title={found.task_name}
+          title={visible(found.task_name)}
           actions={
             (user?.is_superuser || [...found.owner_ids, found.created_by.id].includes(user?.id ?? 0)) && (
               <>
@@ -131,7 +132,7 @@ export function TaskPage() {
                             return (
                               <span key={one} style={{ marginInlineEnd: 10 }}>
                                 {item ? (
-                                  <Link to={`/p/${item.project_id}/cases/${one}` as "/"}>{item.name}</Link>
+                                  <Link to={`/p/${item.project_id}/cases/${one}` as "/"}>{visible(item.name)}</Link>
                                 ) : (
                                   `#${one}`
                                 )}

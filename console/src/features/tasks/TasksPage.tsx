@@ -6,6 +6,7 @@ import { callUnlessSame } from "~/api/client";
 import { people, projects } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { Page as PageOf, Task } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { duration, percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Loaded, Page } from "~/ui/Page";
@@ -79,7 +80,7 @@ export function TasksPage() {
             placeholder={t("shell.project")}
             aria-label={t("shell.project")}
             value={search.project}
-            options={listed.map((one) => ({ value: String(one.id), label: one.name }))}
+            options={listed.map((one) => ({ value: String(one.id), label: visible(one.name) }))}
             onChange={(project) => go({ project })}
           />
           <Select
@@ -120,7 +121,11 @@ export function TasksPage() {
                   },
                   {
                     title: t("tasks.name"),
-                    render: (_, one) => <Link to={`/tasks/${one.id}` as "/"}>{one.task_name}</Link>,
+                    render: (_, one) => (
+                      <Link to={`/tasks/${one.id}` as "/"} className="name">
+                        {visible(one.task_name)}
+                      </Link>
+                    ),
                   },
                   {
                     title: t("tasks.when"),
