@@ -67,8 +67,8 @@ async def _hurl(folder: Path) -> Suite:
     suite = Suite("Hurl's integration tests", "`integration/hurl/tests_{ok,failed}/*.hurl` of Orange-OpenSource/hurl")
     suite.notes += [
         "",
-        "Both are meant: a body that does not decode reads as U+FFFD here, which `matches` then sees, and an attribute of",
-        "a cookie is its text, whether or not that is a date. Hurl refuses either.",
+        "Both are meant: a body that does not decode reads as U+FFFD here, which `matches` then sees, and an attribute",
+        "of a cookie is its text, whether or not that is a date. Hurl refuses either.",
     ]
     client = HttpClient()
     base = folder / "integration" / "hurl"

@@ -10,11 +10,31 @@ from bench.conformance.hurl_text import Entry, Lines, entries, quoted, unquoted
 from bench.conformance.judge import GREEN, RED, CannotSay
 from caselang.expressions import ExpressionInvalid, jsonpath
 
-_IGNORED = set(
-    "verbose very-verbose no-output json test jobs color no-color include "
-    "ipv4 http1.1 parallel curl interactive output report-html "
-    "report-json report-junit report-tap continue-on-error file-root error-format progress-bar no-cookie-store".split()
-)
+_IGNORED = {
+    "verbose",
+    "very-verbose",
+    "no-output",
+    "json",
+    "test",
+    "jobs",
+    "color",
+    "no-color",
+    "include",
+    "ipv4",
+    "http1.1",
+    "parallel",
+    "curl",
+    "interactive",
+    "output",
+    "report-html",
+    "report-json",
+    "report-junit",
+    "report-tap",
+    "continue-on-error",
+    "file-root",
+    "error-format",
+    "progress-bar",
+}
 """Options of the command that change no verdict."""
 _QUERIES = {"status", "url", "ip", "body", "duration", "header", "certificate", "cookie", "xpath", "jsonpath", "regex",
             "variable", "bytes"}  # fmt: skip
