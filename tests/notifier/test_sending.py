@@ -1,10 +1,14 @@
 """Nothing is lost and nothing is doubled, whatever the mail server does and whenever the notifier dies."""
 
 import asyncio
+import multiprocessing
+import os
+import random
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from multiprocessing.process import BaseProcess
 
 import pytest
 from sqlalchemy import text
@@ -12,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from kit.settings import settings
 from services.notifier.loops import send_mails
+from tests.notifier import sender
 from tests.notifier.conftest import Notifier, database, run_completed, running
 from tests.support.smtp import SmtpServer, smtp_server
 from tests.support.wait import until
@@ -331,29 +336,72 @@ async def test_a_notifier_killed_between_acceptance_and_commit_sends_a_copy_with
         assert len(set(message_ids(smtp))) == 1
 
 
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["tests.notifier.sender"])
+
+
+async def killed_while_it_claims(notifier: Notifier, smtp: SmtpServer, process: BaseProcess) -> None:
+    smtp.delay_seconds = 60
+    claimed = "SELECT id FROM delivery WHERE status = 'sending' AND lease_until > clock_now()"
+    await until(lambda: notifier.rows(claimed), PATIENCE, every=0.002)
+    process.kill()
+
+
+async def killed_before_the_server_answers(notifier: Notifier, smtp: SmtpServer, process: BaseProcess) -> None:
+    del notifier
+    smtp.delay_seconds = 60
+    connections = smtp.connections
+    await until(lambda: smtp.connections > connections, PATIENCE, every=0.002)
+    process.kill()
+
+
+async def killed_between_acceptance_and_commit(notifier: Notifier, smtp: SmtpServer, process: BaseProcess) -> None:
+    del notifier
+    smtp.delay_seconds = 0.3
+    connections = smtp.connections
+    await until(lambda: smtp.connections > connections, PATIENCE, every=0.002)
+    async with database.transaction() as session:
+        await session.execute(text("SELECT id FROM delivery WHERE status = 'sending' FOR UPDATE"))
+        await accepts(smtp, len(smtp.mails) + 1)
+        process.kill()
+
+
+async def killed_at_any_moment(notifier: Notifier, smtp: SmtpServer, process: BaseProcess) -> None:
+    del notifier
+    smtp.delay_seconds = 0.005
+    await accepts(smtp, len(smtp.mails) + random.randint(1, 3))
+    process.kill()
+
+
 async def test_a_notifier_killed_again_and_again_mails_every_owner(
     configured: pytest.MonkeyPatch, smtp: SmtpServer
 ) -> None:
+    kills = int(os.environ.get("ROUNDS_TEST_NOTIFIER_KILLS", "8"))
     configured.setenv("ROUNDS_SMTP_URL", smtp.url)
     settings.cache_clear()
-    owners = list(range(1, 31))
+    moments = (
+        killed_while_it_claims,
+        killed_before_the_server_answers,
+        killed_between_acceptance_and_commit,
+        killed_at_any_moment,
+    )
+    owners, ahead = (1, 2, 3), timedelta()
     async with running() as notifier:
         for user_id in owners:
             await notifier.user(user_id)
-        await notifier.deliver(run_completed(owner_ids=owners))
-        smtp.delay_seconds = 0.02
-        ahead = timedelta()
-        for kill in range(1, 3):
-            accepted = len(smtp.mails)
-            async with another_process() as process:
-                await accepts(smtp, accepted + kill)
-                await killed(process)
+        for kill in range(kills):
+            await notifier.deliver(run_completed(owner_ids=list(owners)))
+            process = FORKED.Process(target=sender.run, args=(dict(os.environ),))
+            await asyncio.to_thread(process.start)
+            await moments[kill % len(moments)](notifier, smtp, process)
+            await asyncio.to_thread(process.join)
             ahead += timedelta(minutes=2, seconds=1)
             await notifier.move_clock(ahead)
+        smtp.delay_seconds = 0
         notifier.start()
-        assert set((await sent_after_reaping(notifier)).values()) == {"sent"}
-    assert {address for mail in smtp.mails for address in mail.recipients} == {
-        f"user{owner}@example.test" for owner in owners
-    }
-    assert len(set(message_ids(smtp))) == len(owners)
-    assert len(smtp.mails) <= len(owners) + 2
+        await sent_after_reaping(notifier)
+        rows = await notifier.rows("SELECT id, recipient, status FROM delivery")
+    assert [row["status"] for row in rows] == ["sent"] * kills * len(owners)
+    sent = {(message_id, mail.recipients[0]) for message_id, mail in zip(message_ids(smtp), smtp.mails, strict=True)}
+    assert sent == {(f"<{row['id']}@rounds.example.test>", f"user{row['recipient']}@example.test") for row in rows}
+    assert len(smtp.mails) <= len(rows) + kills

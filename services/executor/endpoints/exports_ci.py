@@ -104,8 +104,10 @@ def _test(case_name: str, name: str, ms: int | None, status: str, failure_class:
     kind = None if status == "passed" else _IN_JUNIT.get(status, "skipped")
     if kind is not None:
         text = _xml(said)
-        result = ET.SubElement(test, kind, type=failure_class or status, message=text.partition("\n")[0])
-        result.text = text if kind != "skipped" else None
+        result = ET.SubElement(test, kind, message=text.partition("\n")[0])
+        if kind != "skipped":
+            result.set("type", failure_class or status)
+            result.text = text
     return test
 
 
