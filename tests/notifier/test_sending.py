@@ -336,6 +336,7 @@ async def test_a_notifier_killed_between_acceptance_and_commit_sends_a_copy_with
         assert len(set(message_ids(smtp))) == 1
 
 
+KILLS = int(os.environ.get("ROUNDS_TEST_NOTIFIER_KILLS", "8"))
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(["tests.notifier.sender"])
 
@@ -373,10 +374,10 @@ async def killed_at_any_moment(notifier: Notifier, smtp: SmtpServer, process: Ba
     process.kill()
 
 
+@pytest.mark.timeout(120 + 20 * KILLS)
 async def test_a_notifier_killed_again_and_again_mails_every_owner(
     configured: pytest.MonkeyPatch, smtp: SmtpServer
 ) -> None:
-    kills = int(os.environ.get("ROUNDS_TEST_NOTIFIER_KILLS", "8"))
     configured.setenv("ROUNDS_SMTP_URL", smtp.url)
     settings.cache_clear()
     moments = (
@@ -389,7 +390,7 @@ async def test_a_notifier_killed_again_and_again_mails_every_owner(
     async with running() as notifier:
         for user_id in owners:
             await notifier.user(user_id)
-        for kill in range(kills):
+        for kill in range(KILLS):
             await notifier.deliver(run_completed(owner_ids=list(owners)))
             process = FORKED.Process(target=sender.run, args=(dict(os.environ),))
             await asyncio.to_thread(process.start)
@@ -401,7 +402,7 @@ async def test_a_notifier_killed_again_and_again_mails_every_owner(
         notifier.start()
         await sent_after_reaping(notifier)
         rows = await notifier.rows("SELECT id, recipient, status FROM delivery")
-    assert [row["status"] for row in rows] == ["sent"] * kills * len(owners)
+    assert [row["status"] for row in rows] == ["sent"] * KILLS * len(owners)
     sent = {(message_id, mail.recipients[0]) for message_id, mail in zip(message_ids(smtp), smtp.mails, strict=True)}
     assert sent == {(f"<{row['id']}@rounds.example.test>", f"user{row['recipient']}@example.test") for row in rows}
-    assert len(smtp.mails) <= len(rows) + kills
+    assert len(smtp.mails) <= len(rows) + KILLS
