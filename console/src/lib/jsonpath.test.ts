@@ -40,9 +40,9 @@ describe("the value under a place of JSON text", () => {
   });
   test("is found fast in one line of 5 MB", () => {
     const long = `[${'{"name":"value","n":12345},'.repeat(190_000)}{"last":1}]`;
-    const began = performance.now();
+    const began = process.cpuUsage();
     expect(valueAt(long, long.length - 3)?.path).toBe("$[190000].last");
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(process.cpuUsage(began).user / 1000).toBeLessThan(2000);
   });
 });
 
