@@ -19,7 +19,7 @@ from services.scheduler.db import database
 from services.scheduler.models import AnyKnown, Firing, Task, TaskCount, TaskListing, TaskOwner, TaskProject
 
 MAX_ID = 2**31 - 1
-COUNTED = 2000
+COUNTED = 1000
 """Where no kept count can tell the total, so many tasks are counted at most: then the time of a list has a bound."""
 _USERS = database.metadata.tables["known_user"]
 
@@ -109,7 +109,8 @@ async def list_tasks(
     query, id_ = _filtered(wanted)
     total = await _kept_total(session, wanted)
     if total is None:
-        found = (await session.execute(query.with_only_columns(id_).limit(COUNTED + 1))).scalars().all()
+        some = query.with_only_columns(id_.label("id")).limit(COUNTED + 1).subquery()
+        found = (await session.exec(select(func.array_agg(some.c.id)))).one() or []
         total = min(len(found), COUNTED)
         if len(found) <= COUNTED:
             query, id_ = select(Task).where(col(Task.id) == any_(literal(found, ARRAY(Integer)))), col(Task.id)

@@ -60,7 +60,7 @@ async def list_cases(
     """Cases without their documents: those that meet every condition given.
 
     `search` is a part of the name, in any letter case and any script. With `search`, `tag` or `ids`,
-    `total` counts up to 2,000 cases; all of them can be paged through.
+    `total` counts up to 1,000 cases; all of them can be paged through.
     """
     return await queries.list_cases(session, paging, wanted, sort)
 

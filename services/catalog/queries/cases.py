@@ -19,7 +19,7 @@ from services.catalog.queries.projects import parents_of, people, people_named, 
 from services.catalog.schemas.cases import CaseItem, CaseRead, RevisionItem, RevisionRead
 from services.catalog.schemas.fields import Person
 
-COUNTED = 2000
+COUNTED = 1000
 """Where no kept count can tell the total, so many cases are counted at most: then the time of a list has a bound.
 
 They are found first and sorted then. PostgreSQL would walk the index of the order in hope of an early match, past every
@@ -156,7 +156,8 @@ async def list_cases(session: AsyncSession, paging: Paging, wanted: CaseFilter, 
     column = getattr(Case, sort.removeprefix("-"))
     order = [column.desc(), col(Case.id).desc()] if sort.startswith("-") else [column, col(Case.id)]
     if wanted.filtered:
-        found = (await session.exec(select(Case.id).where(*conditions).limit(COUNTED + 1))).all()
+        some = select(Case.id).where(*conditions).limit(COUNTED + 1).subquery()
+        found = (await session.exec(select(func.array_agg(some.c.id)))).one() or []
         total = min(len(found), COUNTED)
         query = select(Case).where(
             *(conditions if len(found) > COUNTED else [col(Case.id) == any_(literal(found, ARRAY(Integer)))])

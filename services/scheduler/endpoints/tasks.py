@@ -49,7 +49,7 @@ async def list_tasks(  # noqa: PLR0913, PLR0917 (its filters)
 ) -> Page[TaskState]:
     """Every user sees all tasks. `ETag` and `If-None-Match` make asking again cheap.
 
-    With `search`, or with `owner_id` and `project_id`, `total` counts up to 2,000 tasks; all can be paged through.
+    With `search`, or with `owner_id` and `project_id`, `total` counts up to 1,000 tasks; all can be paged through.
     """
     wanted = queries.TaskFilter(owner_id=owner_id, project_id=project_id, status=status, search=search)
     total, tasks = await queries.list_tasks(session, wanted, sort, offset=paging.offset, limit=paging.page_size)

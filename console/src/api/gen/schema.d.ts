@@ -78,7 +78,7 @@ export interface paths {
          * @description Cases without their documents: those that meet every condition given.
          *
          *     `search` is a part of the name, in any letter case and any script. With `search`, `tag` or `ids`,
-         *     `total` counts up to 2,000 cases; all of them can be paged through.
+         *     `total` counts up to 1,000 cases; all of them can be paged through.
          */
         get: operations["list_cases_catalog_cases_get"];
         put?: never;
@@ -1065,7 +1065,7 @@ export interface paths {
          * List all tasks with their state now
          * @description Every user sees all tasks. `ETag` and `If-None-Match` make asking again cheap.
          *
-         *     With `search`, or with `owner_id` and `project_id`, `total` counts up to 2,000 tasks; all can be paged through.
+         *     With `search`, or with `owner_id` and `project_id`, `total` counts up to 1,000 tasks; all can be paged through.
          */
         get: operations["list_tasks_scheduler_tasks_get"];
         put?: never;
