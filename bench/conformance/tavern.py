@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bench.conformance.judge import GREEN, RED, CannotSay
+from bench.conformance.tavern_yaml import Tagged, documents
 from caselang.template import NAME_PATTERN
 
 ENVIRONMENT = {"TEST_HOST": "http://localhost:5003", "SECOND_URL_PART": "again"}
@@ -32,68 +31,13 @@ _TYPES = {"int": "is_integer", "float": "is_float", "str": "is_string", "bool": 
 _OPERATORS = {"eq": "==", "ne": "!=", "equals": "==", "less_than": "<", "greater_than": ">", "contains": "contains"}
 
 
-@dataclass(frozen=True)
-class Tagged:
-    """A value with a YAML tag of Tavern's."""
-
-    tag: str
-    value: Any
-
-
-class _Loader(yaml.SafeLoader):
-    """Keeps anchors from one document of a file to the next, as Tavern does."""
-
-    folder: Path
-
-    def compose_document(self) -> yaml.Node | None:
-        self.get_event()  # type: ignore[no-untyped-call]  # the stub tells no types
-        node = self.compose_node(None, None)  # type: ignore[arg-type]
-        self.get_event()  # type: ignore[no-untyped-call]
-        return node
-
-
-def _tagged(loader: _Loader, suffix: str, node: yaml.Node) -> Any:  # noqa: ANN401 (YAML)
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
-    if suffix == "include":
-        path = loader.folder / str(value)
-        if path.suffix not in {".yaml", ".json"} or not path.exists():
-            return Tagged("include of another file", value)
-        found = next(_documents(path))
-        return found if path.suffix == ".yaml" else _doubled(found)
-    return Tagged(suffix, value)
-
-
-def _doubled(value: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Braces as they are written where they are no template: of a JSON file none is."""
-    if isinstance(value, str):
-        return value.replace("{", "{{").replace("}", "}}")
-    if isinstance(value, dict):
-        return {_doubled(key): _doubled(item) for key, item in value.items()}
-    return [_doubled(item) for item in value] if isinstance(value, list) else value
-
-
-_Loader.add_multi_constructor("!", _tagged)
-
-
-def _documents(path: Path) -> Iterator[Any]:
-    loader = _Loader(path.read_text())
-    loader.folder = path.parent
-    while loader.check_data():  # type: ignore[no-untyped-call]
-        yield loader.get_data()
-
-
 def tests(folder: Path) -> Iterator[tuple[str, str, list[dict[str, Any]] | CannotSay]]:
     """Name, Tavern's verdict, and the cases (one per set of parameters) or why there is none."""
     base = folder / "tests" / "integration"
-    common = next(_documents(base / "global_cfg.yaml"))
+    common = next(documents(base / "global_cfg.yaml"))
     for path in sorted(base.glob("*.tavern.yaml")):
         defaults: dict[str, Any] = {}
-        for number, given in enumerate(_documents(path), 1):
+        for number, given in enumerate(documents(path), 1):
             if not given or given.get("is_defaults"):
                 defaults = given or {}
                 continue
@@ -246,17 +190,13 @@ def _format(text: str, test: _Test, request: dict[str, Any]) -> Any:  # noqa: AN
         except KeyError:
             if root in FIXTURES:
                 raise CannotSay("a pytest fixture") from None
-            if not _is_name(root):
+            if not re.fullmatch(NAME_PATTERN, root):
                 raise CannotSay("a name that no variable of a case can have") from None
             out += "{{" + name + "}}"  # undefined: an error in both
             continue
-        plain = isinstance(known, str) and name in test.variables and _is_name(name)
+        plain = isinstance(known, str) and name in test.variables
         out += "{{" + name + "}}" if plain else str(known)
     return out.replace("\0\0", "\\{{").replace("\0", "{")
-
-
-def _is_name(name: str) -> bool:
-    return re.fullmatch(NAME_PATTERN, name) is not None
 
 
 def _value(value: Any, test: _Test, request: dict[str, Any]) -> Any:  # noqa: ANN401 (YAML)
