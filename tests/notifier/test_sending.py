@@ -392,7 +392,7 @@ async def test_a_notifier_killed_again_and_again_mails_every_owner(
             await notifier.user(user_id)
         for kill in range(KILLS):
             await notifier.deliver(run_completed(owner_ids=list(owners)))
-            process = FORKED.Process(target=sender.run, args=(dict(os.environ),))
+            process = FORKED.Process(target=sender.run, args=(dict(os.environ),), daemon=True)
             await asyncio.to_thread(process.start)
             await moments[kill % len(moments)](notifier, smtp, process)
             await asyncio.to_thread(process.join)
