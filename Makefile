@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help run up console console-dev test lint check-deploy format contracts migrate bench lock clean
+.PHONY: help run up console console-dev test test-console lint check-deploy format contracts migrate bench lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ console-dev: ## The web page with hot reload, in front of the Rounds at ROUNDS_A
 
 test: $(VENV)/.dev .cache/system .cache/mariadb ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+test-console: $(VENV)/.run .cache/browser ## The console alone: lock, types, lint, units, sizes, the pages in Chromium
+	@PYTHON=$(PYTHON) bash deploy/node.sh bash console/test.sh
 
 lint: $(VENV)/.dev ## Format, lint, types, boundaries, generated files
 	$(BIN)/ruff format --check .
@@ -93,4 +96,8 @@ tests/deploy/stranger/node_modules: tests/deploy/stranger/package-lock.json
 
 .cache/mariadb: deploy/require.sh
 	bash deploy/require.sh mariadb-server
+	@mkdir -p .cache && touch $@
+
+.cache/browser: deploy/require.sh
+	bash deploy/require.sh chromium fonts-noto-cjk
 	@mkdir -p .cache && touch $@

@@ -1,20 +1,31 @@
+import { existsSync } from "node:fs";
 import { defineConfig } from "@playwright/test";
+
+const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 export default defineConfig({
   testDir: "e2e",
   outputDir: "../build/e2e",
   globalSetup: "./e2e/server.ts",
-  workers: 1,
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  workers: 2,
+  fullyParallel: false,
+  timeout: 300_000,
+  retries: 0,
+  forbidOnly: true,
+  expect: { timeout: 30_000 },
   reporter: [["list"]],
   use: {
     viewport: { width: 1366, height: 768 },
     locale: "zh-CN",
     timezoneId: "Asia/Shanghai",
     launchOptions: {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+      executablePath: process.env.CHROMIUM ?? browsers.find(existsSync),
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--host-resolver-rules=MAP lan.test 127.0.0.1",
+      ],
     },
   },
 });

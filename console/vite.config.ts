@@ -36,5 +36,5 @@ export default defineConfig({
     },
   },
   server: { proxy: Object.fromEntries(prefixes.map((prefix) => [prefix, { target: api }])) },
-  test: { include: ["src/**/*.test.ts"] },
+  test: { include: ["src/**/*.test.ts"], isolate: false },
 });

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure that programs of the system are there: deploy/require.sh java maven nginx mariadb-server chromium
+# Makes sure that programs of the system are there: deploy/require.sh java maven nginx mariadb-server chromium fonts-noto-cjk
 # As root on Debian or Ubuntu a missing one is installed; otherwise the command that would is printed, with exit code 1.
 set -eu
 
@@ -19,6 +19,7 @@ present() {
                 google-chrome --version >/dev/null 2>&1
             ;;
         mariadb-server) command -v mariadbd >/dev/null 2>&1 || [ -x /usr/sbin/mariadbd ] ;;
+        fonts-noto-cjk) find /usr/share/fonts -name 'NotoSansCJK*' 2>/dev/null | grep -q . ;;
         nginx) command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] ;;
         *) command -v "$1" >/dev/null 2>&1 ;;
     esac

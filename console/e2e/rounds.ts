@@ -1,7 +1,10 @@
-import { type BrowserContext, test as base, expect, type Page } from "@playwright/test";
+import { type BrowserContext, test as base, expect, type Page, type Request } from "@playwright/test";
+import type { Seen } from "./target";
 
 export const BASE = process.env.E2E_BASE as string;
 export const TARGET = process.env.E2E_TARGET as string;
+/** Do the whole of what is sampled otherwise. */
+export const FULL = Boolean(process.env.CONSOLE_FULL);
 export const PASSWORD = "correct horse battery";
 
 /** Ask the API. Fails the test on a refusal. */
@@ -12,42 +15,73 @@ export async function api<T = Record<string, never>>(
   body?: unknown,
 ): Promise<T> {
   const headers = { "Content-Type": "application/json", Authorization: `Token ${token}` };
-  const answer = await fetch(BASE + path, {
-    method,
-    headers,
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
+  let answer: Response;
+  do {
+    answer = await fetch(BASE + path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    // A server that is busy says when to ask again.
+    if (answer.status === 503)
+      await new Promise((wake) => setTimeout(wake, 1000 * Number(answer.headers.get("retry-after") ?? 1)));
+  } while (answer.status === 503);
   const text = await answer.text();
   expect(answer.ok, `${method} ${path}: ${text}`).toBe(true);
   return (text ? JSON.parse(text) : undefined) as T;
 }
 
-/** A machine's key: it ends no browser's session. */
-export async function apiToken(): Promise<string> {
-  const made = await fetch(`${BASE}/user/tokens`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({
-      name: `e2e ${Date.now()} ${Math.random()}`,
-      scopes: ["read", "run", "write"],
-      expires_at: "2099-01-01T00:00:00",
-      username: "admin",
-      password: PASSWORD,
-    }),
-  });
-  return ((await made.json()) as { token: string }).token;
+const worker = process.env.TEST_PARALLEL_INDEX ?? "0";
+
+/** Who this worker's tests are: a superuser that no other worker logs in as. */
+export const TESTER = `tester${worker}`;
+/** A user without projects. */
+export const READER = `reader${worker}`;
+
+let machine: Promise<string> | undefined;
+
+/** A machine's key of this worker's user: it ends no browser's session. */
+export function apiToken(): Promise<string> {
+  machine ??= (async () => {
+    const made = await fetch(`${BASE}/user/tokens`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({
+        name: `e2e ${Date.now()} ${Math.random()}`,
+        scopes: ["read", "run", "write"],
+        expires_at: "2099-01-01T00:00:00",
+        username: TESTER,
+        password: PASSWORD,
+      }),
+    });
+    const text = await made.text();
+    expect(made.ok, text).toBe(true);
+    return (JSON.parse(text) as { token: string }).token;
+  })();
+  return machine;
 }
 
-/** Log in as admin without the form, with a language and a theme. */
-export async function enter(context: BrowserContext, language = "zh", theme = "light"): Promise<void> {
-  const answer = await fetch(`${BASE}/user/login`, {
+export async function logIn(username = TESTER, base = BASE): Promise<{ token: string; user_info: { id: number } }> {
+  const answer = await fetch(`${base}/user/login`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ username: "admin", password: PASSWORD }),
+    body: JSON.stringify({ username, password: PASSWORD }),
   });
-  const { token, user_info } = (await answer.json()) as { token: string; user_info: object };
+  expect(answer.ok).toBe(true);
+  return (await answer.json()) as { token: string; user_info: { id: number } };
+}
+
+/** Log in without the form, with a language and a theme. Answers the token. */
+export async function enter(
+  context: BrowserContext,
+  language = "zh",
+  theme = "light",
+  username = TESTER,
+  base = BASE,
+): Promise<string> {
+  const { token, user_info } = await logIn(username, base.replace("lan.test", "127.0.0.1"));
   const page = await context.newPage();
-  await page.goto(`${BASE}/console/icon.svg`);
+  await page.goto(`${base}/console/icon.svg`);
   await page.evaluate(
     ([session, lang, look]) => {
       localStorage.setItem("rounds.session", session as string);
@@ -57,6 +91,31 @@ export async function enter(context: BrowserContext, language = "zh", theme = "l
     [JSON.stringify({ token, user: user_info }), language, theme],
   );
   await page.close();
+  return token;
+}
+
+/** Open a page of the console, and wait until it has its heading and all that it asked for. */
+export async function open(page: Page, path: string, base = BASE): Promise<void> {
+  const pending = new Set<Request>();
+  const begin = (request: Request) => request.url().endsWith("/events") || pending.add(request);
+  const end = (request: Request) => pending.delete(request);
+  page.on("request", begin).on("requestfinished", end).on("requestfailed", end);
+  await page.goto(`${base}/console${path}`);
+  await page.locator("h1, [role=alert]").first().waitFor();
+  const frames = () =>
+    page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))),
+    );
+  await expect
+    .poll(
+      async () => {
+        await frames();
+        return pending.size;
+      },
+      { intervals: [20, 50, 100] },
+    )
+    .toBe(0);
+  page.off("request", begin).off("requestfinished", end).off("requestfailed", end);
 }
 
 export interface Seed {
@@ -66,10 +125,10 @@ export interface Seed {
   case: number;
 }
 
-/** A project with one case against the target whose second step fails. */
-export async function seed(token: string, name = "Shop"): Promise<Seed> {
+/** A project with one case against the target whose second step fails, by asking `path`. */
+export async function seed(token: string, name = "Shop", path = "/two"): Promise<Seed> {
   const id = (found: { id: number }) => found.id;
-  const project = id(await api("POST", "/catalog/projects", token, { name: `${name} ${Date.now()}` }));
+  const project = id(await api("POST", "/catalog/projects", token, { name: `${name} ${Date.now()}.${worker}` }));
   const environment = id(
     await api("POST", `/catalog/projects/${project}/environments`, token, {
       name: "test",
@@ -87,7 +146,7 @@ export async function seed(token: string, name = "Shop"): Promise<Seed> {
     {
       name: "second",
       type: "request",
-      request: { method: "POST", url: "{{base_url}}/two", body: { json: { a: 1 } } },
+      request: { method: "POST", url: `{{base_url}}${path}`, body: { json: { a: 1 } } },
       asserts: [{ query: { type: "jsonpath", expr: "$.state" }, predicate: "==", value: "refunded" }],
     },
   ];
@@ -98,6 +157,16 @@ export async function seed(token: string, name = "Shop"): Promise<Seed> {
     module,
     case: id(await api("POST", `/catalog/modules/${module}/cases`, token, { document })),
   };
+}
+
+/** What the target was sent at a path. */
+export async function sent(path: string): Promise<Seen[]> {
+  return (await (await fetch(`${TARGET}/_seen${path}`)).json()) as Seen[];
+}
+
+/** Settle what the target answers at a path. */
+export async function settle(path: string, answer: object): Promise<void> {
+  await fetch(`${TARGET}/_answer${path}`, { method: "PUT", body: JSON.stringify(answer) });
 }
 
 /** Run a case to its end; answers the run's id. */

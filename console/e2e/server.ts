@@ -1,30 +1,24 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { FullConfig } from "@playwright/test";
+import { mailServer } from "./mail";
+import { PASSWORD } from "./rounds";
+import { target } from "./target";
 
-/** What the target answers: a number beyond 2^53, awkward keys, and what it was sent. */
-const ANSWER = { id: "@", state: "paid", fee: 1.5, items: [{ sku: "a-1" }], "a b": 1, "it's": true, 中文: "值" };
+export interface Platform {
+  base: string;
+  /** The first superuser's, as it was printed. */
+  password: string;
+  process: ChildProcess;
+  data: string;
+}
 
-/** A target for cases, and the whole platform beside it in a fresh data folder. Answers what stops both. */
-export default async function start(): Promise<() => Promise<void>> {
-  const target = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk) => chunks.push(chunk));
-    request.on("end", () => {
-      const body = Buffer.concat(chunks).toString();
-      const answer = JSON.stringify({ ...ANSWER, path: request.url, body }).replace('"@"', "9007199254740993");
-      setTimeout(
-        () => response.writeHead(200, { "Content-Type": "application/json" }).end(answer),
-        request.url?.startsWith("/slow") ? 1500 : 0,
-      );
-    });
-  }).listen(0, "127.0.0.1");
-  const data = mkdtempSync(join(tmpdir(), "rounds-e2e-"));
+/** `rounds up` in a data folder, a fresh one if none is named; ready when this answers. */
+export async function startPlatform(data = mkdtempSync(join(tmpdir(), "rounds-e2e-")), port = 0): Promise<Platform> {
   const root = new URL("../..", import.meta.url).pathname;
-  const rounds = spawn(join(root, ".venv/bin/rounds"), ["up", "--port", "0", "--data-dir", data], {
+  const child = spawn(join(root, ".venv/bin/rounds"), ["up", "--port", String(port), "--data-dir", data], {
     env: { ...process.env, ROUNDS_TIMEZONE: "Asia/Shanghai" },
   });
   let said = "";
@@ -33,18 +27,64 @@ export default async function start(): Promise<() => Promise<void>> {
       said += chunk;
       if (/Rounds is ready at (\S+)/.test(said)) ready();
     };
-    rounds.stdout.on("data", hear);
-    rounds.stderr.on("data", hear);
-    rounds.on("exit", () => failed(new Error(said)));
+    child.stdout.on("data", hear);
+    child.stderr.on("data", hear);
+    child.on("exit", () => failed(new Error(said)));
   });
-  process.env.E2E_BASE = new URL((/Rounds is ready at (\S+)/.exec(said) as RegExpExecArray)[1] as string).origin;
-  process.env.E2E_PASSWORD = (/Log in as admin with (\S+)/.exec(said) as RegExpExecArray)[1];
-  process.env.E2E_TARGET = `http://127.0.0.1:${(target.address() as AddressInfo).port}`;
+  const base = new URL((/Rounds is ready at (\S+)/.exec(said) as RegExpExecArray)[1] as string).origin;
+  return { base, password: /Log in as admin with (\S+)/.exec(said)?.[1] ?? "", process: child, data };
+}
+
+export async function stopPlatform({ process: child, data }: Platform, keep = false): Promise<void> {
+  const over = new Promise((resolve) => child.once("exit", resolve));
+  if (child.exitCode === null && child.kill("SIGTERM")) await over;
+  if (!keep) rmSync(data, { recursive: true, force: true });
+}
+
+/**
+ * A target for cases, a mail server, and the platform; a superuser and a stranger for each worker, so that none ends
+ * another's session. Answers what stops them.
+ */
+export default async function start(config: FullConfig): Promise<() => Promise<void>> {
+  const [aim, mail] = await Promise.all([target(), mailServer()]);
+  process.env.ROUNDS_SMTP_URL = mail.url;
+  const platform = await startPlatform();
+  process.env.E2E_BASE = platform.base;
+  process.env.E2E_DATA = platform.data;
+  process.env.E2E_TARGET = aim.url;
+  const post = async (path: string, body: object, token?: string) => {
+    const answer = await fetch(platform.base + path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...(token && { Authorization: `Token ${token}` }) },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
+    return (await answer.json()) as { token: string };
+  };
+  const first = await post("/user/login", { username: "admin", password: platform.password });
+  const change = { old_password: platform.password, password: PASSWORD };
+  await post("/user/change-password", change, first.token);
+  const { token } = await post("/user/login", { username: "admin", password: PASSWORD });
+  for (let worker = 0; worker < config.workers; worker++) {
+    for (const [name, is_superuser] of [
+      ["tester", true],
+      ["reader", false],
+    ] as const) {
+      await post(
+        "/user/user-view",
+        {
+          username: `${name}${worker}`,
+          real_name: `${name} ${worker}`,
+          email: `${name}${worker}@example.test`,
+          password: PASSWORD,
+          is_superuser,
+        },
+        token,
+      );
+    }
+  }
   return async () => {
-    const over = new Promise((resolve) => rounds.once("exit", resolve));
-    rounds.kill("SIGTERM");
-    await over;
-    target.close();
-    rmSync(data, { recursive: true, force: true });
+    await stopPlatform(platform);
+    await Promise.all([aim.close(), mail.close()]);
   };
 }

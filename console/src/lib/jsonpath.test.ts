@@ -31,7 +31,7 @@ describe("the value under a place of JSON text", () => {
     ['"键"', "$['a b']"],
     ["true", "$['it\\'s']"],
     ["null", `$['["]']`],
-    ["-1.5e3", "$.中文"],
+    ["-1.5e3", "$['中文']"],
   ])("under %s has the path %s", (piece, path) => {
     expect(at(piece)?.path).toBe(path);
   });

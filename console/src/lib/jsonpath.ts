@@ -15,10 +15,10 @@ interface Level {
   key: string;
 }
 
-/** One more step of a JSONPath (RFC 9535): `.name` where that is allowed, else `['…']`. */
+/** One more step of a JSONPath (RFC 9535): `.name` for plain names, else `['…']`, which every reader of paths takes. */
 export function child(path: string, key: string | number): string {
   if (typeof key === "number") return `${path}[${key}]`;
-  if (/^[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*$/.test(key)) return `${path}.${key}`;
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) return `${path}.${key}`;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 9535 wants them escaped
   const quoted = key.replace(/[\\']/g, "\\$&").replace(/[\u0000-\u001f]/g, escapeControl);
   return `${path}['${quoted}']`;

@@ -35,6 +35,7 @@ export function StepMenu({ document, place, onChange, onDuplicate }: Props) {
   };
   return (
     <Dropdown
+      autoFocus
       trigger={["click"]}
       menu={{
         items: [

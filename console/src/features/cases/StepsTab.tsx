@@ -124,6 +124,7 @@ export function StepsTab({ project, document, setDocument, place, setPlace, tria
         {write && (
           <div className="actions" style={{ marginTop: 8 }}>
             <Dropdown
+              autoFocus
               trigger={["click"]}
               menu={{
                 items: [

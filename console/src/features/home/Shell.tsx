@@ -109,6 +109,7 @@ export function Shell() {
         <span className="spring" />
         <QuickSearch pid={pid} />
         <Dropdown
+          autoFocus
           trigger={["click"]}
           menu={{
             selectedKeys: [mode, i18n.language],
@@ -125,6 +126,7 @@ export function Shell() {
           </Button>
         </Dropdown>
         <Dropdown
+          autoFocus
           trigger={["click"]}
           menu={{
             items: [

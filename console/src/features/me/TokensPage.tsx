@@ -101,7 +101,7 @@ export function TokensPage() {
           <Form.Item name="name" label={t("keyValue.name")} rules={[{ required: true, max: 100 }]}>
             <Input autoFocus placeholder="CI" />
           </Form.Item>
-          <Form.Item name="scopes" label={t("tokens.scopes")} rules={[{ required: true }]}>
+          <Form.Item name="scopes" label={t("tokens.scopes")} rules={[{ type: "array", min: 1 }]}>
             <Checkbox.Group
               options={["read", "run", "write"].map((value) => ({
                 value,

@@ -68,6 +68,7 @@ export function RunActions({ run }: { run: RunDetail }) {
       )}
       <Button onClick={() => void copy()}>{t("runs.copySummary")}</Button>
       <Dropdown
+        autoFocus
         trigger={["click"]}
         menu={{
           items: ["json", "junit", "html"].map((key) => ({ key, label: key.toUpperCase() })),

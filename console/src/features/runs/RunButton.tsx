@@ -49,6 +49,7 @@ export function RunButton({ pid, caseIds, primary, small }: Props) {
   const none = { key: 0, label: t("environments.without"), onClick: () => run.mutate(null) };
   return (
     <Dropdown
+      autoFocus
       trigger={["click"]}
       open={open && !asked.isPending}
       onOpenChange={setOpen}

@@ -68,6 +68,7 @@ export function StepPanel({ run, report, step }: Props) {
         <span className="spring" />
         {step.request && (
           <Dropdown
+            autoFocus
             trigger={["click"]}
             menu={{
               items: [

@@ -1,0 +1,201 @@
+import type { Page } from "@playwright/test";
+import { api, apiToken, BASE, expect, logIn, PASSWORD, runOf, seed, sent, TARGET, TESTER, test } from "./rounds";
+
+/** Everything that this browser keeps of unsaved cases. */
+const drafts = () =>
+  new Promise<string>((resolve) => {
+    const open = indexedDB.open("rounds", 1);
+    open.onsuccess = () => {
+      const all = open.result.transaction("drafts").objectStore("drafts").getAll();
+      all.onsuccess = () => {
+        open.result.close();
+        resolve(JSON.stringify(all.result));
+      };
+    };
+  });
+
+test("10, 12: a click on 9007199254740993 adds an assertion with its exact digits, and undo takes it away", async ({
+  inside: page,
+}) => {
+  const token = await apiToken();
+  const made = await seed(token);
+  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await page.getByRole("button", { name: "试运行全部" }).click();
+  const value = page.locator(".answer .cm-line", { hasText: "9007199254740993" });
+  await value.click({ position: { x: 70, y: 6 } });
+  await page.getByRole("button", { name: /断言 = 9007199254740993/ }).click();
+  await expect(page.getByLabel("断言 2 值")).toHaveValue("9007199254740993");
+  await page.getByRole("button", { name: "撤销" }).click();
+  await expect(page.getByLabel("断言 2 值")).toHaveCount(0);
+  await value.click({ position: { x: 70, y: 6 } });
+  await page.getByRole("button", { name: /断言 = 9007199254740993/ }).click();
+  await page.keyboard.press("Control+s");
+  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  const saved = await (
+    await fetch(`${BASE}/catalog/cases/${made.case}`, { headers: { Authorization: `Token ${token}` } })
+  ).text();
+  expect(saved).toContain("9007199254740993");
+});
+
+test("14: unsaved edits are offered again after a reload", async ({ inside: page }) => {
+  const made = await seed(await apiToken());
+  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await page.getByLabel("URL").fill("{{base_url}}/draft");
+  await expect(page.getByText("*未保存")).toBeVisible();
+  await expect.poll(() => page.evaluate(drafts)).toContain("/draft");
+  page.on("dialog", (dialog) => void dialog.accept());
+  await page.reload();
+  await page.getByRole("button", { name: "恢复草稿" }).click();
+  await expect(page.getByLabel("URL")).toHaveValue("{{base_url}}/draft");
+});
+
+test("13: two who save one case: the second sees both texts, and nothing is lost", async ({ inside: page }) => {
+  const token = await apiToken();
+  const made = await seed(token);
+  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await page.getByLabel("用例名称").fill("mine");
+  const now = await api<{ document: object }>("GET", `/catalog/cases/${made.case}`, token);
+  const theirs = { ...now.document, name: "theirs", tags: ["theirs"] };
+  await api("PUT", `/catalog/cases/${made.case}`, token, { document: theirs });
+  await page.getByRole("button", { name: "保存" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText("改过此用例");
+  await expect(dialog).toContainText("1 处两边都改过");
+  await dialog.getByRole("radio", { name: /^我的/ }).check();
+  await dialog.getByRole("button", { name: "保存合并结果" }).click();
+  await expect(page.getByText("已保存为版本 3")).toBeVisible();
+  const merged = await api<{ document: object }>("GET", `/catalog/cases/${made.case}`, token);
+  expect(merged.document).toEqual({ ...theirs, name: "mine" });
+  const before = await api<{ document: object }>("GET", `/catalog/cases/${made.case}/revisions/2`, token);
+  expect(before.document).toEqual(theirs);
+});
+
+test("5: a log-in elsewhere leaves the page and what was typed", async ({ inside: page }) => {
+  const made = await seed(await apiToken());
+  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await page.getByLabel("用例名称").fill("typed before");
+  await logIn();
+  await page.getByRole("button", { name: "试运行全部" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText("在别处登录");
+  await dialog.getByLabel(`${TESTER} 的密码`).fill(PASSWORD);
+  await dialog.getByRole("button", { name: "登录" }).click();
+  await expect(dialog).toBeHidden();
+  await page.getByRole("button", { name: "保存" }).click();
+  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  await expect(page.getByLabel("用例名称")).toHaveValue("typed before");
+});
+
+/** The offset of a text in the answer's lines, clicked. */
+async function pick(page: Page, text: string, inside = 2): Promise<void> {
+  const line = page.locator(".answer .cm-line", { hasText: text }).first();
+  await line.evaluate((element) => element.scrollIntoView({ block: "center" }));
+  const place = await line.evaluate(
+    (element, [wanted, by]) => {
+      const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+      let before = 0;
+      const from = (element.textContent ?? "").indexOf(wanted as string) + (by as number);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const length = node.textContent?.length ?? 0;
+        if (before + length > from) {
+          const range = document.createRange();
+          range.setStart(node, from - before);
+          range.setEnd(node, from - before + 1);
+          const { x, y, width, height } = range.getBoundingClientRect();
+          return { x: x + width / 2, y: y + height / 2 };
+        }
+        before += length;
+      }
+      return null;
+    },
+    [text, inside] as const,
+  );
+  if (!place) throw new Error(`${text} is not in the answer`);
+  await page.mouse.click(place.x, place.y);
+}
+
+test("11: a click or Enter on a value adds assertion and capture with a path that is judged passed, for awkward keys too", async ({
+  inside: page,
+}) => {
+  const token = await apiToken();
+  const made = await seed(token);
+  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await page.getByRole("button", { name: "试运行全部" }).click();
+  await expect(page.locator(".answer .cm-line", { hasText: "9007199254740993" })).toBeVisible();
+  let row = 1;
+  for (const [text, inside] of [
+    ['"a b": 1', 7],
+    [`"it's": true`, 9],
+    [`"[\\"]": "odd"`, 9],
+    ['"中文": "值"', 6],
+    ['"state": "paid"', 11],
+    ['"sku": "a-2"', 9],
+  ] as const) {
+    row++;
+    await pick(page, text, inside);
+    const judged = page.waitForResponse((response) => response.url().endsWith("/runs/judge"));
+    await page.getByRole("button", { name: /断言 = / }).click();
+    const said = await (await judged).text();
+    const { asserts } = JSON.parse(said) as { asserts?: { passed: boolean }[] };
+    expect(asserts?.at(-1)?.passed, `${text} ${said}`).toBe(true);
+    await expect(page.getByLabel(`断言 ${row} 值`)).toBeVisible();
+  }
+  await pick(page, '"it\'s": true', 9);
+  await page.getByRole("button", { name: "提取为变量" }).click();
+  await expect(page.getByText(/已提取为变量/).first()).toBeVisible();
+  await page.locator(".answer .cm-line", { hasText: '"fee"' }).click({ position: { x: 60, y: 6 } });
+  await page.keyboard.press("Escape");
+  await page.locator(".answer .cm-content").focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "断言存在" }).click();
+  await expect(page.getByLabel(`断言 ${row + 1} 表达式`)).toHaveValue("$.fee");
+  await page.keyboard.press("Control+s");
+  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  const run = await runOf(token, [made.case]);
+  const report = await api<{
+    steps: { name: string; asserts: { passed: boolean }[]; captures: { found: boolean }[] }[];
+  }>("GET", `/runs/${run}/cases/${made.case}`, token);
+  expect(report.steps[0]?.asserts.map(({ passed }) => passed)).toEqual(Array(8).fill(true));
+  expect(report.steps[0]?.captures.map(({ found }) => found)).toEqual([true]);
+});
+
+test("10: the saved case and the request of the next run carry the exact digits", async ({ inside: page }) => {
+  const token = await apiToken();
+  const made = await seed(token, "Digits", "/digits");
+  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}?step=2`);
+  await page.getByRole("treeitem", { name: "2 second" }).click();
+  await page.getByRole("tab", { name: /^请求体/ }).click();
+  const body = page.getByRole("tabpanel").locator(".cm-content").first();
+  await body.fill('{"id": 9007199254740993, "price": 1.10}');
+  await page.keyboard.press("Control+s");
+  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  const stored = await fetch(`${BASE}/catalog/cases/${made.case}`, { headers: { Authorization: `Token ${token}` } });
+  expect(await stored.text()).toContain("9007199254740993");
+  await runOf(token, [made.case]);
+  const seen = await sent("/digits");
+  expect(seen.at(-1)?.body).toContain("9007199254740993");
+});
+
+test("14: after a paste with 存为环境密钥 the token is in no draft, storage or document", async ({ inside: page }) => {
+  const token = await apiToken();
+  const made = await seed(token, "Secret");
+  const secret = "sk-live-0123456789abcdef";
+  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await page.getByRole("button", { name: "+ 步骤" }).click();
+  await page.getByRole("menuitem", { name: "粘贴 cURL" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("cURL").fill(`curl ${TARGET}/secret -H 'Authorization: Bearer ${secret}'`);
+  await expect(dialog.getByRole("checkbox")).toBeChecked();
+  await dialog.getByRole("button", { name: "插入 1 个步骤" }).click();
+  await expect(dialog).toBeHidden();
+  await expect.poll(() => page.evaluate(drafts)).toContain("/secret");
+  expect(await page.evaluate(drafts)).not.toContain(secret);
+  expect(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))).not.toContain(secret);
+  expect(await page.content()).not.toContain(secret);
+  await page.keyboard.press("Control+s");
+  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  const stored = await fetch(`${BASE}/catalog/cases/${made.case}`, { headers: { Authorization: `Token ${token}` } });
+  expect(await stored.text()).not.toContain(secret);
+  await runOf(token, [made.case]);
+  expect((await sent("/secret")).at(-1)?.headers).toContainEqual(["Authorization", `Bearer ${secret}`]);
+});
