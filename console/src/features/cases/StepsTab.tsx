@@ -1,5 +1,5 @@
 import { App, Button, Dropdown } from "antd";
-import { useMemo, useState } from "react";
+import { useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Assert, Capture, Document, Environment, Project, Step, StepResult } from "~/api/types";
 import { NamesContext, namesFor } from "~/features/steps/names";
@@ -50,6 +50,7 @@ export function StepsTab({ project, document, setDocument, place, setPlace, tria
   const { t } = useTranslation();
   const { message } = App.useApp();
   const [curl, setCurl] = useState<string | null>(null);
+  const opener = useRef<HTMLButtonElement>(null);
   const results = trial.report?.steps ?? [];
   const step = stepAt(document, place);
   const result = place ? resultAt(results, document, place) : undefined;
@@ -142,7 +143,7 @@ export function StepsTab({ project, document, setDocument, place, setPlace, tria
                 },
               }}
             >
-              <Button>+ {t("steps.step")}</Button>
+              <Button ref={opener}>+ {t("steps.step")}</Button>
             </Dropdown>
             {step && place && (
               <StepMenu
@@ -203,7 +204,10 @@ export function StepsTab({ project, document, setDocument, place, setPlace, tria
           pid={project.id}
           initial={curl}
           environment={environment}
-          onClose={() => setCurl(null)}
+          onClose={() => {
+            setCurl(null);
+            opener.current?.focus();
+          }}
           onInsert={(steps) => {
             setCurl(null);
             add(steps);
