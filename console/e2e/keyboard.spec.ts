@@ -141,7 +141,18 @@ test("8: modules and steps move by keyboard, and their order is the same after a
 const PASTED: [string, string, string, [string, string][], Record<string, unknown> | undefined][] = [
   ["curl https://x.test/a?b=1", "GET", "https://x.test/a?b=1", [], undefined],
   ["curl -X DELETE 'https://x.test/it'", "DELETE", "https://x.test/it", [], undefined],
-  ["curl https://x.test -d a=1 -d b=2", "POST", "https://x.test", [], { form: { a: "1", b: "2" } }],
+  [
+    "curl https://x.test -d a=1 -d b=2",
+    "POST",
+    "https://x.test",
+    [],
+    {
+      form: [
+        ["a", "1"],
+        ["b", "2"],
+      ],
+    },
+  ],
   [
     `curl https://x.test -H 'Content-Type: application/json' -d '{"id": 9007199254740993, "名": "it'\\''s"}'`,
     "POST",

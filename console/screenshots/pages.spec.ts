@@ -239,7 +239,7 @@ for (const look of looks) {
         },
         diff: async (page) => {
           await page.getByRole("tab", { name: /与上次通过|last pass|Compared/i }).click();
-          await page.getByRole("cell", { name: "$.fee" }).first().waitFor();
+          await page.getByRole("cell", { name: "$.fee", exact: true }).waitFor();
         },
       },
     );
