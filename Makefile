@@ -73,7 +73,7 @@ $(VENV)/bin/python:
 define install
 	@awk '/^[a-z]/ {on = /^uv==/} on' requirements-dev.lock > $(VENV)/uv.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $(VENV)/uv.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(1) || \
 	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endef
