@@ -23,7 +23,7 @@ console: ## Build the web page, unless it is built from these very sources
 console-dev: ## The web page with hot reload, in front of the Rounds at ROUNDS_API (http://127.0.0.1:8000)
 	@PYTHON=$(PYTHON) bash console/build.sh --dev
 
-test: $(VENV)/.dev .cache/system .cache/mariadb ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
+test: $(VENV)/.dev .cache/system .cache/mariadb ## All tests but the console's, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 test-console: $(VENV)/.run .cache/browser ## The console alone: lock, types, lint, units, sizes, the pages in Chromium
