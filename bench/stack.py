@@ -15,9 +15,9 @@ import httpx
 
 from cli.services import load
 from deploy.kafka.broker import Broker, free_port
-from kit.kafka import ensure_topics
 from kit.migrate import create_roles_and_schemas, upgrade
 from kit.settings import settings
+from kit.topics import ensure_topics
 from tests.support.kafka import own_kafka
 from tests.support.postgres import OwnPostgres, own_postgres
 from tests.support.processes import Process, running

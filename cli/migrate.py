@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.services import load
-from kit.kafka import ensure_topics
 from kit.migrate import create_roles_and_schemas, pending, upgrade
 from kit.service import Service
 from kit.settings import settings
+from kit.topics import ensure_topics
 
 
 class MigrationFailed(Exception):

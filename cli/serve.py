@@ -23,6 +23,7 @@ def run(names: Collection[str], host: str, port: int, fd: int | None = None) -> 
     Raises: RuntimeError (a setting is missing), OSError (the port is taken).
     """
     os.environ |= {"ROUNDS_HTTP_HOST": host, "ROUNDS_HTTP_PORT": str(port)}
+    os.environ.setdefault("OTEL_SERVICE_NAME", f"rounds-{'-'.join(names)}")
     services = load(names)
     for service in services:
         settings().database_url_of(service.name)

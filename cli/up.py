@@ -69,6 +69,7 @@ def _set_environment(host: str, port: int, data_dir: Path, server: str, secrets:
         os.environ[f"ROUNDS_{name.upper()}_DATABASE_URL"] = f"postgresql://{name}:{password}@{server}"
         os.environ[f"ROUNDS_{name.upper()}_URL"] = address
     defaults = {
+        "OTEL_SERVICE_NAME": "rounds",
         "ROUNDS_PUBLIC_URL": address,
         "ROUNDS_SERVICE_TOKEN": secrets["ROUNDS_SERVICE_TOKEN"],
         "ROUNDS_ENCRYPTION_KEYS": secrets["ROUNDS_ENCRYPTION_KEYS"],

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import yaml
 
 from contracts.topics import TOPICS, ServiceName, Topic
-from kit.kafka import topic_configs
+from kit.topics import topic_configs
 
 FOLDER = Path(__file__).resolve().parent / "kustomize" / "components" / "strimzi"
 HEAD = "# Generated from contracts/topics.py: python -m deploy.topics\n"

@@ -1,8 +1,7 @@
-"""Kafka: the relay that empties the outbox, the loop that feeds a consumer, the topics."""
+"""Kafka: the relay that empties the outbox, and the loop that feeds a consumer."""
 
 import asyncio
 import logging
-import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -12,21 +11,20 @@ from uuid import NAMESPACE_URL, uuid5
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 from opentelemetry.trace import SpanKind
 from prometheus_client import Gauge
 
 from contracts.cloudevents import Envelope
-from contracts.topics import TOPICS, Topic
 from kit.consume import Consumer, backoff
 from kit.db import Database
 from kit.errors import is_infrastructure
 from kit.leader import leader
 from kit.settings import settings
 from kit.telemetry import span, traceparent
+from kit.topics import cluster, topic_name
 from kit.wake import any_of
 
 log = logging.getLogger(__name__)
@@ -52,28 +50,6 @@ _connection = {"state": "connecting"}
 def state() -> str:
     """What the relays last saw of the broker: `connecting`, `connected` or `unreachable`."""
     return _connection["state"]
-
-
-def topic_name(topic: str) -> str:
-    """A topic's name on the cluster."""
-    return settings().kafka_prefix + topic
-
-
-def _cluster() -> dict[str, Any]:
-    """How the cluster is reached, as aiokafka's clients take it."""
-    given = settings()
-    tls = given.kafka_ca_file is not None
-    options: dict[str, Any] = {"bootstrap_servers": given.kafka_bootstrap_servers}
-    if tls:
-        options |= {"security_protocol": "SSL", "ssl_context": ssl.create_default_context(cafile=given.kafka_ca_file)}
-    if given.kafka_username is not None and given.kafka_password is not None:
-        options |= {
-            "security_protocol": "SASL_SSL" if tls else "SASL_PLAINTEXT",
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": given.kafka_username,
-            "sasl_plain_password": given.kafka_password.get_secret_value(),
-        }
-    return options
 
 
 async def relay(database: Database) -> None:
@@ -229,7 +205,7 @@ def _traced(row: Any, service: str) -> str | None:  # noqa: ANN401 (a database r
 @asynccontextmanager
 async def _producer() -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(
-        **_cluster(),
+        **cluster(),
         enable_idempotence=True,
         acks="all",
         linger_ms=0,
@@ -285,7 +261,7 @@ async def consume(consumer: Consumer, stopping: asyncio.Event) -> None:
 async def _consume_until_stopped(consumer: Consumer, stopping: asyncio.Event) -> None:
     partitions = _Partitions()
     kafka = AIOKafkaConsumer(
-        **_cluster(),
+        **cluster(),
         group_id=settings().kafka_prefix + f"rounds.{consumer.database.name}",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -371,43 +347,3 @@ def _envelope_of_record(record: ConsumerRecord) -> Envelope:
             traceparent=None,
             value=value if not value.startswith(b"{") else b"",
         )
-
-
-def topic_configs(topic: Topic) -> dict[str, str]:
-    """What the broker is told about a topic."""
-    if topic.retention is None:
-        return {"cleanup.policy": "compact"}
-    return {"cleanup.policy": "delete", "retention.ms": str(int(topic.retention.total_seconds() * 1000))}
-
-
-async def ensure_topics() -> list[str]:
-    """Create the topics that are missing; answers their names.
-
-    Raises: RuntimeError when the cluster refuses one, or one exists with another number of partitions: more would
-    break the order of keys.
-    """
-    admin = AIOKafkaAdminClient(**_cluster())
-    try:
-        await admin.start()
-        known = {found["topic"]: len(found["partitions"]) for found in await admin.describe_topics()}
-        missing = [topic for topic in TOPICS if topic_name(topic.name) not in known]
-        for topic in TOPICS:
-            if known.get(topic_name(topic.name), topic.partitions) != topic.partitions:
-                message = f"topic {topic_name(topic.name)} must have {topic.partitions} partitions"
-                raise RuntimeError(message)
-        brokers = len((await admin.describe_cluster())["brokers"])
-        for topic in missing:
-            new = NewTopic(
-                topic_name(topic.name),
-                topic.partitions,
-                min(topic.replication, brokers),
-                topic_configs=topic_configs(topic),
-            )
-            for _, code, *_ in (await admin.create_topics([new])).topic_errors:
-                error = for_code(code)
-                if error not in {NoError, TopicAlreadyExistsError}:
-                    message = f"topic {new.name} cannot be made: {error.__name__}"
-                    raise RuntimeError(message)
-        return [topic_name(topic.name) for topic in missing]
-    finally:
-        await admin.close()

@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -65,6 +64,16 @@ MEASURES = (
 )
 
 
+TELEMETRY: TelemetryConfig = {
+    "auto_configure": True,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "exclude": lambda scope: scope["path"] in PLATFORM_PATHS,
+}
+"""Spans of requests, sent where the standard `OTEL_…` variables say; metrics are Prometheus' to ask for."""
+
+
 @dataclass(frozen=True)
 class Service:
     """A service's table of contents: everything that it is made of."""
@@ -103,9 +112,7 @@ def create_app(services: Sequence[Service]) -> FastAPI:
             await _start(services, supervisor)
             yield
 
-    app = FastAPI(
-        title="Rounds", lifespan=lifespan, redirect_slashes=False, openapi_url=None, telemetry=_telemetry(services)
-    )
+    app = FastAPI(title="Rounds", lifespan=lifespan, redirect_slashes=False, openapi_url=None, telemetry=TELEMETRY)
     app.state.supervisor = supervisor
     app.add_middleware(Edge)
     add_error_handlers(app)
@@ -114,19 +121,6 @@ def create_app(services: Sequence[Service]) -> FastAPI:
             app.include_router(router)
     app.include_router(_platform_endpoints(services, supervisor))
     return app
-
-
-def _telemetry(services: Sequence[Service]) -> TelemetryConfig:
-    """Spans of requests, sent where the standard `OTEL_…` variables say; metrics are Prometheus' to ask for."""
-    name = f"rounds-{services[0].name}" if len(services) == 1 else "rounds"
-    os.environ.setdefault("OTEL_SERVICE_NAME", name)
-    return {
-        "auto_configure": True,
-        "metrics": False,
-        "logs": False,
-        "operation_spans": False,
-        "exclude": lambda scope: scope["path"] in PLATFORM_PATHS,
-    }
 
 
 async def _start(services: Sequence[Service], supervisor: Supervisor) -> None:

@@ -13,8 +13,8 @@ from uuid_utils.compat import uuid7
 
 from contracts.cloudevents import Envelope
 from contracts.executor import RunCompleted
-from kit.kafka import ensure_topics
 from kit.settings import settings
+from kit.topics import ensure_topics
 from tests.support.kafka import own_kafka
 from tests.support.processes import running
 from tests.support.wait import until

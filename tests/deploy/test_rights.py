@@ -18,6 +18,7 @@ from deploy import topics
 from deploy.kafka.broker import PROPERTIES, Broker, java
 from kit import kafka
 from kit.settings import settings
+from kit.topics import cluster, ensure_topics
 from tests.support.kafka import started
 from tests.support.wait import until
 
@@ -69,7 +70,7 @@ def log_in_as(monkeypatch: pytest.MonkeyPatch, user: str) -> None:
 
 async def grant() -> None:
     """Do what Strimzi's user operator does with the generated users."""
-    admin = AIOKafkaAdminClient(**kafka._cluster())
+    admin = AIOKafkaAdminClient(**cluster())
     await admin.start()
     try:
         for user in USERS:
@@ -88,13 +89,13 @@ async def grant() -> None:
 async def test_a_service_can_do_its_work_with_its_rights_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     log_in_as(monkeypatch, "rounds-scheduler")
     with pytest.raises(RuntimeError, match="cannot be made: TopicAuthorizationFailed"):
-        await kafka.ensure_topics()
+        await ensure_topics()
 
     log_in_as(monkeypatch, "rounds-migrate")
-    assert len(await kafka.ensure_topics()) == len(TOPICS)
+    assert len(await ensure_topics()) == len(TOPICS)
 
     async def are_there() -> bool:
-        return await kafka.ensure_topics() == []
+        return await ensure_topics() == []
 
     await until(are_there, 30)
 
@@ -102,12 +103,12 @@ async def test_a_service_can_do_its_work_with_its_rights_and_nothing_else(monkey
     async with kafka._producer() as producer:
         await producer.send_and_wait("task.due", b"{}", b"1")
     heard = [topic.name for topic in TOPICS if "scheduler" in topic.consumers]
-    async with AIOKafkaConsumer(*heard, **kafka._cluster(), group_id="rounds.scheduler") as consumer:
+    async with AIOKafkaConsumer(*heard, **cluster(), group_id="rounds.scheduler") as consumer:
         assert {partition.topic for partition in consumer.assignment()} == set(heard)
-    async with AIOKafkaProducer(**kafka._cluster()) as producer:
+    async with AIOKafkaProducer(**cluster()) as producer:
         with pytest.raises(TopicAuthorizationFailedError):
             await producer.send_and_wait("run.completed", b"{}", b"1")
-    stranger = AIOKafkaConsumer(*heard, **kafka._cluster(), group_id="rounds.executor")
+    stranger = AIOKafkaConsumer(*heard, **cluster(), group_id="rounds.executor")
     try:
         with pytest.raises(GroupAuthorizationFailedError):
             await stranger.start()

@@ -9,8 +9,8 @@ from uuid_utils.compat import uuid7
 
 from contracts.cloudevents import Envelope
 from contracts.topics import TOPICS, topic_named
-from kit.kafka import ensure_topics
 from kit.settings import settings
+from kit.topics import ensure_topics
 from tests.support.kafka import own_kafka
 from tests.support.stranger import ASYNCAPI, ROOT, stranger
 from tests.support.wait import until

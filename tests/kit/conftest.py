@@ -21,6 +21,7 @@ from kit.dispatch import dispatch
 from kit.migrate import create_roles_and_schemas
 from kit.settings import SERVICES, settings
 from kit.tables import PLATFORM_DDL_1
+from kit.topics import ensure_topics
 from tests.support.postgres import Postgres
 from tests.support.wait import until
 
@@ -167,7 +168,7 @@ async def topics(kafka: str, worker_id: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("ROUNDS_KAFKA_BOOTSTRAP_SERVERS", kafka)
     monkeypatch.setenv("ROUNDS_KAFKA_PREFIX", prefix)
     settings.cache_clear()
-    await carrier.ensure_topics()
+    await ensure_topics()
     return prefix
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from kit import kafka as carrier
 from kit.db import Database
 from kit.migrate import create_roles_and_schemas
 from kit.outbox import publish
 from kit.settings import SERVICES, settings
 from kit.tables import PLATFORM_DDL_1
+from kit.topics import ensure_topics
 from tests.kit.conftest import TOY_TABLES, Toys, run_started, toy
 from tests.support.kafka import own_kafka
 from tests.support.postgres import Postgres, own_postgres
@@ -77,7 +77,7 @@ async def test_an_unreachable_broker_loses_nothing_and_refuses_no_writer(
     async with own_kafka(tmp_path) as broker:
         monkeypatch.setenv("ROUNDS_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap)
         settings.cache_clear()
-        await carrier.ensure_topics()
+        await ensure_topics()
         async with toys.carried_by("kafka"):
             await state(toys, 1)
             await toys.executor.saw([1], timeout=60)

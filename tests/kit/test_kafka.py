@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from deploy.kafka.broker import free_port
 from kit import kafka as carrier
 from kit.settings import settings
+from kit.topics import ensure_topics
 from tests.kit.conftest import Toys
 from tests.support.wait import until
 
@@ -31,7 +32,7 @@ async def test_a_client_that_cannot_start_is_closed(
         await until(lambda: "the relay of catalog starts anew" in caplog.text)
         await until(lambda: "the consumer of executor joins anew" in caplog.text)
         with pytest.raises(KafkaError):
-            await carrier.ensure_topics()
+            await ensure_topics()
         for task in work:
             task.cancel()
         await asyncio.wait(work)

@@ -19,8 +19,8 @@ from aiokafka import AIOKafkaConsumer
 from uuid_utils.compat import uuid7
 
 from deploy.kafka.broker import free_port
-from kit import kafka as carrier
 from kit.settings import settings
+from kit.topics import ensure_topics, topic_name
 from services.executor.main import service as executor
 from services.scheduler.main import service
 from services.scheduler.models import Task
@@ -52,7 +52,7 @@ async def sql(
     monkeypatch.setenv("ROUNDS_KAFKA_PREFIX", f"kills-{uuid7().hex[-8:]}-")
     monkeypatch.setenv("ROUNDS_SCHEDULER_SILENT_SECONDS", "5")
     settings.cache_clear()
-    await carrier.ensure_topics()
+    await ensure_topics()
     connection = await asyncpg.connect(postgres.url(databases))
     yield connection
     await connection.close()
@@ -133,7 +133,7 @@ async def test_kills_of_one_of_two_schedulers_lose_no_run_and_double_none(
     runs = await sql.fetch("SELECT run_id, status FROM executor.run")
     assert len(runs) == tasks
     assert {row["run_id"] for row in runs} == {row["run_id"] for row in ledger}
-    sent = await count_messages(carrier.topic_name("task.due"))
+    sent = await count_messages(topic_name("task.due"))
     lags = sorted(row["lag"].total_seconds() for row in ledger)
     log.info(
         "%d kills, %d occurrences, %d runs, %d events sent again, lag p50 %.0f ms, p99 %.1f s, longest %.1f s",

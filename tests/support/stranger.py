@@ -35,3 +35,4 @@ async def stranger(
     command = ["bash", str(ROOT / "deploy" / "node.sh"), "node", script, str(asyncapi), bootstrap, group, *topics]
     async with running(command, log_path) as process:
         yield Stranger(process)
+        await process.stop()  # killed, it would keep its partitions until its session ends

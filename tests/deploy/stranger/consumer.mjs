@@ -32,10 +32,11 @@ const consumer = new Consumer({
   bootstrapBrokers: [bootstrap],
   deserializers: stringDeserializers,
   autocommit: false,
+  sessionTimeout: 10_000,
 })
 const topics = wanted.length > 0 ? wanted : [...contracts.keys()]
 const stream = await consumer.consume({ topics, mode: 'committed', fallbackMode: 'earliest' })
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => consumer.close(true).then(() => process.exit(0)))
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stream.close())
 console.error('reading', topics.join(', '))
 
 for await (const message of stream) {
@@ -55,3 +56,4 @@ for await (const message of stream) {
   console.log(JSON.stringify({ topic, id: headers.ce_id, key, type: headers.ce_type, faults, value }))
   await message.commit()
 }
+await consumer.close()
