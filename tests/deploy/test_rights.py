@@ -38,7 +38,7 @@ super.users=User:admin;User:ANONYMOUS
 
 
 @pytest.fixture
-async def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+async def guarded_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """A broker that knows the users and their rights, and the superuser `admin`."""
     properties = tmp_path / "format.properties"
     log_dir = tmp_path / "kafka" / "log"
@@ -85,7 +85,7 @@ async def grant() -> None:
         await admin.close()
 
 
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("guarded_cluster")
 async def test_a_service_can_do_its_work_with_its_rights_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     log_in_as(monkeypatch, "rounds-scheduler")
     with pytest.raises(RuntimeError, match="cannot be made: TopicAuthorizationFailed"):

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from kit.messages import N_, language, translate
 from kit.settings import settings
+from kit.templates import templates
 from services.executor.endpoints import exports_ci
 from services.executor.schemas import CaseReport, RunRead
 
@@ -98,16 +98,4 @@ def _time(moment: datetime | None) -> str:
     return local.isoformat(sep=" ", timespec="seconds").replace("+", " +")
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"rate": _rate, "duration": _duration, "time": _time}
-    return environment
-
-
-_templates = _environment()
+_templates = templates(Path(__file__).parents[1] / "templates", rate=_rate, duration=_duration, time=_time)

@@ -13,10 +13,9 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
 from contracts.executor import CaseOutcome, RunCompleted
 from kit.messages import N_, translate
+from kit.templates import templates
 from services.notifier.rules.telling import FAILING, Change
 
 NAME_LENGTH = 200
@@ -101,19 +100,7 @@ def subject(run: RunCompleted, language: str) -> str:
     return f"[{result}] {clean(run.task_name)}"
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"clean": clean, "rate": rate, "duration": duration}
-    return environment
-
-
-_templates = _environment()
+_templates = templates(Path(__file__).parents[1] / "templates", clean=clean, rate=rate, duration=duration)
 
 
 def render(letter: Letter) -> Rendered:
