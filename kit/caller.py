@@ -277,14 +277,14 @@ class Authenticator:
     def __init__(self, database: Database) -> None:
         """Database of the service whose replica is read."""
         self.database = database
-        self._denied: dict[str, tuple[float, str]] = {}
+        self._denied: dict[str, tuple[float, dict[str, Any]]] = {}
         self._confirming: set[str] = set()
         self._asking = asyncio.Semaphore(CONFIRMATIONS_AT_ONCE)
 
     async def find(self, sha256: str) -> Caller:
         """The caller of a token.
 
-        Raises: NotAuthenticated (`unknown`, `expired`), DependencyUnavailable when only auth could tell.
+        Raises: NotAuthenticated (`unknown`, `expired`, `replaced`), DependencyUnavailable when only auth could tell.
         """
         row = await self._look_up(sha256)
         if row is None:
@@ -321,20 +321,19 @@ class Authenticator:
             return found.mappings().first()
 
     async def _ask_auth(self, sha256: str) -> None:
-        denied_at, reason = self._denied.get(sha256, (0.0, ""))
+        denied_at, refusal = self._denied.get(sha256, (-DENIAL_KEPT_SECONDS, {}))
         if time.monotonic() - denied_at < DENIAL_KEPT_SECONDS:
-            raise NotAuthenticated(reason)
+            raise NotAuthenticated(**refusal)
         async with self._asking:
             answer = await ask("auth", "tokens:verify", {"sha256": sha256})
         if answer is None or "user" not in answer:
             if len(self._denied) > 10_000:  # noqa: PLR2004 (a bound on memory)
                 self._denied.clear()
-            self._denied[sha256] = (time.monotonic(), (answer or {}).get("reason", "unknown"))
+            refusal = {"reason": "unknown", **(answer or {})}
+            self._denied[sha256] = (time.monotonic(), refusal)
             async with self.database.transaction() as session:
                 await session.execute(text("DELETE FROM known_credential WHERE sha256 = :sha256"), {"sha256": sha256})
-            raise NotAuthenticated(
-                self._denied[sha256][1], **{k: v for k, v in (answer or {}).items() if k != "reason"}
-            )
+            raise NotAuthenticated(**refusal)
         async with self.database.transaction() as session:
             await keep_user(session, UserChanged.model_validate_json(orjson.dumps(answer["user"])))
 

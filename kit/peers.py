@@ -21,9 +21,9 @@ def _tls() -> ssl.SSLContext:
 async def ask(service: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 (JSON)
     """POST a body (or GET, without one) to `/internal/<service>/<path>`; answers the JSON, or None for a 404.
 
-    Never call this inside a transaction.
+    What does not answer within a second is asked once more. Never call this inside a transaction.
 
-    Raises: DependencyUnavailable when the service does not answer within a second.
+    Raises: DependencyUnavailable.
     """
     token = settings().service_token
     headers = {"Authorization": f"Service {token.get_secret_value() if token else ''}"}
@@ -32,7 +32,11 @@ async def ask(service: str, path: str, body: dict[str, Any] | None = None) -> An
     url = f"{settings().peer_url(service)}/internal/{service}/{path}"
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, verify=_tls(), trust_env=False) as client:
-            answer = await client.request("GET" if body is None else "POST", url, json=body, headers=headers)
+            request = client.build_request("GET" if body is None else "POST", url, json=body, headers=headers)
+            try:
+                answer = await client.send(request)
+            except httpx.TimeoutException:  # it is busy: people rather wait a second more than see a 503
+                answer = await client.send(request)
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None
             return answer.raise_for_status().json()

@@ -1,18 +1,23 @@
 """What gateways, clients before a log-in, and other services ask."""
 
+import asyncio
 import hashlib
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from kit.settings import settings
 from services.auth import queries
 from services.auth.db import database
 from services.auth.settings import AuthSettings
+from services.catalog.main import service as catalog
 from services.executor.settings import ExecutorSettings
 from services.notifier.settings import NotifierSettings
 from tests.auth.conftest import Client, Running
+from tests.support.proxy import proxy_to
 from tests.support.wait import until
 
 SERVICE = {"Authorization": "Service service-token-of-tests"}
@@ -130,3 +135,26 @@ async def test_another_service_refuses_a_replaced_token_within_two_seconds(runni
     answer = await until(refused, timeout=2)
     assert answer.json()["reason"] == "replaced"
     assert answer.json()["replaced_at"].endswith("Z")
+    assert (await phone.get("/catalog/projects")).json() == answer.json(), "asked at once again"
+
+
+async def test_another_service_asks_again_about_a_token_when_the_answer_is_late(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = await running.user("bob")
+    known = text("SELECT 1 FROM known_credential WHERE user_id = :id")
+
+    async def arrived() -> object:
+        async with catalog.database.transaction() as session:
+            return (await session.execute(known, {"id": phone.user_id})).scalar()
+
+    await until(arrived)
+    async with catalog.database.transaction() as session:
+        await session.execute(text("DELETE FROM known_credential"))
+    async with proxy_to(settings().http_port) as slow:
+        monkeypatch.setenv("ROUNDS_AUTH_URL", f"http://127.0.0.1:{slow.port}")
+        slow.hang()
+        asking = asyncio.create_task(phone.get("/catalog/projects"))
+        await until(lambda: slow.connections == 2)
+        await slow.restore()
+        assert (await asking).status_code == 200
