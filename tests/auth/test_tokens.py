@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from kit.settings import settings
 from tests.auth.conftest import PASSWORD, Client, Running
 
 LATER = "2099-01-01T00:00:00"
@@ -107,6 +108,8 @@ async def test_nobody_makes_no_token(running: Running) -> None:
         ({"expires_at": "2099-01-01T00:00:00.5"}, "expires_at", "bad_format"),
         ({"expires_at": "2099-13-01T00:00:00"}, "expires_at", "bad_format"),
         ({"expires_at": 4070908800}, "expires_at", "wrong_type"),
+        ({"expires_at": "9999-12-31T23:59:59Z"}, "expires_at", "out_of_range"),
+        ({"expires_at": "0001-01-01T00:00:00"}, "expires_at", "out_of_range"),
         ({"scopes": ["admin"]}, "scopes[0]", "out_of_range"),
         ({"scopes": []}, "scopes", "out_of_range"),
         ({"name": ""}, "name", "out_of_range"),
@@ -126,6 +129,20 @@ async def test_an_end_may_have_an_offset(running: Running) -> None:
         new = {"name": "x", "scopes": ["read"], "expires_at": given}
         made = (await running.admin.post("/user/tokens", json=new)).json()
         assert (made["expires_at"], made["expires_at_utc"]) == ("2099-01-01T08:00:00", "2099-01-01T00:00:00Z")
+
+
+async def test_a_naive_end_is_read_in_the_platforms_zone_where_clocks_are_changed(
+    running: Running, configured: pytest.MonkeyPatch
+) -> None:
+    configured.setenv("ROUNDS_TIMEZONE", "Europe/Berlin")
+    settings.cache_clear()
+    new = {"name": "x", "scopes": ["read"]}
+    skipped = await running.admin.post("/user/tokens", json={**new, "expires_at": "2099-03-29T02:30:00"})
+    assert [(fault["field"], fault["reason"]) for fault in skipped.json()["errors"]] == [
+        ("expires_at", "time_does_not_exist")
+    ]
+    twice = (await running.admin.post("/user/tokens", json={**new, "expires_at": "2099-10-25T02:30:00"})).json()
+    assert (twice["expires_at"], twice["expires_at_utc"]) == ("2099-10-25T02:30:00", "2099-10-25T00:30:00Z")
 
 
 async def test_an_expired_token_is_refused_and_listed_no_more(running: Running) -> None:

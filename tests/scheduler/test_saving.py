@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from kit.settings import settings
 from tests.scheduler.conftest import BOB, EVE, Scheduler, case, user
 
 PATH = "/api-data/schedule-api-cases"
@@ -32,6 +35,21 @@ async def test_a_new_task_is_answered_in_full(scheduler: Scheduler) -> None:
 async def test_a_task_of_one_case_is_named_by_it_and_the_time(scheduler: Scheduler) -> None:
     task = await scheduler.save(startTime="2099-01-02T03:04:05")
     assert task["task_name"] == "登录 2099-01-02T03:04:05"
+
+
+async def test_a_naive_start_is_read_in_the_platforms_zone_where_clocks_are_changed(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUNDS_TIMEZONE", "Europe/Berlin")
+    settings.cache_clear()
+    body = {"case_ids": [22], "parallel": 0, "owner_ids": [BOB], "startTime": "2099-03-29T02:30:00"}
+    skipped = await scheduler.bob.post(PATH, json=body)
+    faults = [(fault["field"], fault["reason"]) for fault in skipped.json()["errors"]]
+    assert (skipped.status_code, faults) == (400, [("startTime", "time_does_not_exist")])
+    twice = await scheduler.save(startTime="2099-10-25T02:30:00")
+    assert (twice["scheduled_time"], twice["scheduled_time_utc"]) == ("2099-10-25T02:30:00", "2099-10-25T00:30:00Z")
+    second = await scheduler.save(startTime="2099-10-25T02:30:00+01:00")
+    assert (second["scheduled_time"], second["scheduled_time_utc"]) == ("2099-10-25T02:30:00", "2099-10-25T01:30:00Z")
 
 
 async def test_a_missing_field_comes_before_all_other_faults(scheduler: Scheduler) -> None:

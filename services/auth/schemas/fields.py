@@ -32,10 +32,12 @@ def _instant(given: Any) -> datetime:  # noqa: ANN401 (whatever the body holds)
     try:
         moment = datetime.fromisoformat(given)
         in_utc = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-        exists = moment.tzinfo or in_utc.astimezone(zone).replace(tzinfo=None) == moment
-    except (ValueError, OverflowError):
+        shown = in_utc.astimezone(zone).replace(tzinfo=None)
+    except OverflowError:
+        raise FaultReason("out_of_range") from None
+    except ValueError:
         raise FaultReason("bad_format") from None
-    if not exists:
+    if moment.tzinfo is None and shown != moment:
         raise FaultReason("time_does_not_exist")
     return in_utc
 
