@@ -1,5 +1,7 @@
 """Asking the sources of what the replicas hold, and the executor about its runs."""
 
+import asyncio
+from contextlib import suppress
 from uuid import UUID
 
 import orjson
@@ -7,9 +9,13 @@ import orjson
 from contracts.auth import UserChanged
 from contracts.catalog import CaseChanged, EnvironmentChanged, ModuleChanged, ProjectChanged
 from contracts.executor import RunCompleted
+from kit.errors import DependencyUnavailable
 from kit.peers import ask
 
 Fact = UserChanged | ProjectChanged | EnvironmentChanged | ModuleChanged | CaseChanged
+
+WAIT_SECONDS = 2
+ASK_EVERY_SECONDS = 0.05
 
 _KINDS: dict[str, type[Fact]] = {
     "users": UserChanged,
@@ -50,3 +56,11 @@ async def run_state(run_id: UUID) -> RunState:
         known=answer is not None,
         completed=RunCompleted.model_validate_json(orjson.dumps(completed)) if completed else None,
     )
+
+
+async def wait_for_run(run_id: UUID) -> None:
+    """Wait until the executor has heard of a run, no longer than 2 s, and not at all while it is away."""
+    with suppress(DependencyUnavailable, TimeoutError):
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not (await run_state(run_id)).known:  # noqa: ASYNC110 (it comes true in another process)
+                await asyncio.sleep(ASK_EVERY_SECONDS)

@@ -247,7 +247,7 @@ async def make_world(platform: Platform, target: Target) -> World:
     for name in ("task_id", "to_cancel"):
         world.ids[name] = await world.made("/api-data/schedule-api-cases", _schedule(world), 200)
     fired = await ok(member.post(f"/scheduler/tasks/{world.ids['task_id']}/fire"), 202)
-    world.ids["run_id"] = fired["run_id"]
+    world.ids["run_id"] = (await ok(member.get(fired["url"])))["run_id"]  # it is there at once
     await until(lambda: _mailed(world), 60)
     return world
 

@@ -9,8 +9,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from kit import clock
 from kit.http import Page, PagingQuery
-from services.scheduler import queries, rules
-from services.scheduler.db import Caller, Runner, Session
+from services.scheduler import clients, queries, rules
+from services.scheduler.db import Caller, Runner, Session, database
 from services.scheduler.errors import TaskNotFound
 from services.scheduler.models import Firing, Task
 from services.scheduler.schemas import (
@@ -71,9 +71,14 @@ async def get_task(task_id: TaskId, _: Caller, session: Session) -> TaskState:
 
 
 @router.post("/tasks/{task_id}/fire", status_code=202, summary="Run a task now, beside its schedule")
-async def fire(task_id: TaskId, caller: Runner, session: Session) -> FireAccepted:
-    """Its owners, its creator and superusers may. Status and schedule stay as they are."""
-    run_id = await firing_usecases.fire_by_hand(session, caller, task_id)
+async def fire(task_id: TaskId, caller: Runner) -> FireAccepted:
+    """Its owners, its creator and superusers may. Status and schedule stay as they are.
+
+    The answer comes when the run is to be found at its `url`, or after 2 s if the executor is slow to hear of it.
+    """
+    async with database.transaction() as session:
+        run_id = await firing_usecases.fire_by_hand(session, caller, task_id)
+    await clients.wait_for_run(run_id)
     return FireAccepted(run_id=run_id, url=f"/runs/{run_id}")
 
 
