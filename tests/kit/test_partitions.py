@@ -10,6 +10,7 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from kit import clock
+from kit.db import Database
 from kit.partitions import first_uuid7, keep_daily_partitions
 from tests.kit.conftest import Toys
 from tests.support.wait import until
@@ -76,6 +77,28 @@ async def test_processes_that_start_together_make_each_partition_once(toys: Toys
         assert (await session.execute(made)).scalar_one() == 4
 
 
+async def one_waits(database: Database) -> bool:
+    async with database.transaction() as session:
+        waiting = text("""SELECT count(*) FROM pg_stat_activity
+                          WHERE wait_event_type = 'Lock' AND datname = current_database()""")
+        return bool((await session.execute(waiting)).scalar_one())
+
+
+async def test_who_reads_the_table_first_and_then_its_default_partition_is_no_deadlock(toys: Toys) -> None:
+    database = toys.executor.database
+
+    async def keep() -> None:
+        async with database.transaction() as session:
+            await keep_daily_partitions(session, "inbox", ahead_days=1, keep_days=30)
+
+    async with database.transaction() as session:
+        await session.execute(text("LOCK TABLE ONLY inbox IN ACCESS SHARE MODE"))  # as planning a read takes it first
+        keeping = asyncio.create_task(keep())
+        await until(lambda: one_waits(database))
+        assert (await session.execute(text("SELECT count(*) FROM inbox_default"))).scalar_one() == 0
+    await keeping
+
+
 async def test_a_row_that_comes_while_its_partition_is_made_stays_and_hinders_no_other_partition(toys: Toys) -> None:
     database = toys.executor.database
 
@@ -83,15 +106,10 @@ async def test_a_row_that_comes_while_its_partition_is_made_stays_and_hinders_no
         async with database.transaction() as session:
             await keep_daily_partitions(session, "inbox", ahead_days=1, keep_days=30)
 
-    async def waits() -> bool:
-        async with database.transaction() as session:
-            waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-            return bool((await session.execute(waiting)).scalar_one())
-
     async with database.transaction() as session:
         await session.execute(text("INSERT INTO inbox VALUES (:id)"), {"id": uuid7()})
         keeping = asyncio.create_task(keep())
-        await until(waits)
+        await until(lambda: one_waits(database))
     await keeping
 
     async with database.transaction() as session:
