@@ -159,3 +159,13 @@ def slow_step(milliseconds: int) -> dict[str, Any]:
         "request": {"method": "GET", "url": "{{base_url}}/slow", "query": {"ms": str(milliseconds)}},
         "asserts": [{"query": {"type": "status"}, "predicate": "==", "value": 200}],
     }
+
+
+def flaky_step(fails: int) -> dict[str, Any]:
+    """A step that does not pass the first times it is made."""
+    return {
+        "name": "read what comes back",
+        "type": "request",
+        "request": {"method": "GET", "url": "{{base_url}}/flaky", "query": {"fails": str(fails)}},
+        "asserts": [{"query": {"type": "status"}, "predicate": "==", "value": 200}],
+    }

@@ -1,9 +1,10 @@
 """The main job, in both ways to run: due, run, judged, reported, mailed once per owner."""
 
 import httpx
+import pytest
 
 from tests.flows.conftest import Rounds
-from tests.flows.story import Shop, log_in_step, ok, open_shop, order_step
+from tests.flows.story import Shop, flaky_step, log_in_step, ok, open_shop, order_step
 from tests.support.smtp import SmtpServer
 from tests.support.target import Target
 from tests.support.wait import until
@@ -33,6 +34,35 @@ async def test_a_scheduled_case_is_run_judged_reported_and_mailed(
     await check_mails(smtp, rounds.public_url, task["last_run_id"])
     assert "secret" not in str(await ok(shop.tester.get(f"/runs/{task['last_run_id']}/cases/{green}")))
     assert target.count("/login", "POST") == 2
+    await shop.tester.aclose()
+
+
+@pytest.mark.parametrize("mode", ["one"], indirect=True)
+async def test_a_task_that_passes_at_its_second_attempt_never_shows_failed_and_is_mailed_once(
+    rounds: Rounds, target: Target, smtp: SmtpServer
+) -> None:
+    shop = await open_shop(rounds.url, target)
+    case = await shop.case("Order comes back", flaky_step(fails=1))
+    task_id = await shop.schedule([case], max_retries=1, retry_delay_seconds=1)
+    seen: list[str] = []
+
+    async def passed() -> bool:
+        task = await shop.task(task_id)
+        seen.append(task["status"])
+        return bool(task["status"] == "completed")
+
+    await until(passed, 60, every=0.01)
+    assert set(seen) == {"pending", "running", "completed"}
+    assert seen == sorted(seen, key=["pending", "running", "completed"].index)
+
+    [occurrence] = (await ok(shop.tester.get(f"/scheduler/tasks/{task_id}/occurrences")))["data"]
+    assert [(one["attempt"], one["state"]) for one in occurrence["firings"]] == [(1, "failed"), (2, "passed")]
+    await until(lambda: len(smtp.mails) >= len(shop.owner_ids), 30)
+    last_run_id = occurrence["firings"][1]["run_id"]
+    deliveries = (await ok(shop.tester.get("/notifications/deliveries")))["data"]
+    assert {one["run_id"] for one in deliveries} == {last_run_id}
+    assert sorted(mail.recipients[0] for mail in smtp.mails) == ["alice@example.test", "bob@example.test"]
+    assert all(last_run_id in mail.text() for mail in smtp.mails)
     await shop.tester.aclose()
 
 
