@@ -5,11 +5,14 @@ import time
 
 from kit.errors import DependencyUnavailable
 from services.scheduler import clients
-from services.scheduler.db import database
+from services.scheduler.db import authenticator, database
 from services.scheduler.settings import scheduler_settings
-from services.scheduler.usecases import answers, ending, firing, saving
+from services.scheduler.usecases import answers, ending, firing, following, saving
 
 HOUR = 3600.0
+LOOK_SECONDS = 1.0
+"""Between two looks at the tasks that people watch."""
+PING_SECONDS = 15.0
 HELD_SECONDS = 0.02
 """Until the next look at a task that is due and that another transaction holds: it is fired or saved right now."""
 
@@ -62,3 +65,22 @@ async def tidy() -> float:
     async with database.transaction() as session:
         more = await ending.purge_ledger(session)
     return 0 if more else HOUR
+
+
+async def follow_tasks() -> float:
+    """Look once at what has changed, for all who watch the tasks; with nobody there nothing is asked."""
+    if not following.board.viewers:
+        following.nobody_watches()
+        return LOOK_SECONDS
+    async with database.transaction() as session:
+        await following.look(session)
+    return LOOK_SECONDS
+
+
+async def greet_viewers() -> float:
+    """Send the viewers a sign of life; those whose session has ended are let go."""
+    board = following.board
+    if board.viewers:
+        board.keep_only(await authenticator.still_good(board.viewers))
+        board.ring()
+    return PING_SECONDS

@@ -31,6 +31,14 @@ async def find_task(session: AsyncSession, task_id: int, *, lock: bool = False) 
     return await session.get(Task, task_id, with_for_update=lock or None, populate_existing=lock)
 
 
+async def known_tasks(session: AsyncSession, ids: Collection[int]) -> list[Task]:
+    """The tasks of these ids, by id; one query."""
+    if not ids:
+        return []
+    query = select(Task).where(col(Task.id) == any_(literal(list(ids), ARRAY(Integer))))
+    return list(await session.exec(query.order_by(col(Task.id))))
+
+
 async def find_firing(session: AsyncSession, run_id: UUID, *, lock: bool = False) -> Firing | None:
     """The firing of a run, locked for a change if asked; None when it is no run of ours."""
     query = select(Firing).where(Firing.run_id == run_id).execution_options(populate_existing=True)

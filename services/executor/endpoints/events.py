@@ -64,8 +64,7 @@ async def _stream(run: following.Followed, credential: str, position: int | None
                 if position == run.end and run.viewers[credential] > 0:
                     yield run.event("ping", {}, position)
     finally:
-        run.viewers[credential] -= 1
-        run.viewers = +run.viewers
+        run.leave(credential)
 
 
 async def _snapshot(run: following.Followed, position: int) -> bytes:

@@ -1,16 +1,14 @@
 """Runs that somebody follows: one look for all viewers of all runs, and what it found, kept for each of them."""
 
-import asyncio
-import secrets
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from kit.streams import EventLog
 from services.executor.models import NO_ROW
 from services.executor.queries import history, reports
 
@@ -23,44 +21,22 @@ _AT_START = {"status": "running", "failure_class": None, "pass_rate": None, "dur
 
 LINGER_SECONDS = 30.0
 """How long a run is looked at after its last viewer has gone: most of them are back within seconds."""
-REMEMBERED = 5000
-"""Events that a viewer who comes back can go on from."""
-
 _followed: dict[UUID, "Followed"] = {}
 
 
-class Followed:
-    """A run with viewers in this process. They wait for `news`; none of them asks the database what happened."""
+class Followed(EventLog):
+    """A run with viewers in this process."""
 
     def __init__(self, run_id: UUID) -> None:
         """Remember nothing yet: `look` begins."""
+        super().__init__()
         self.run_id = run_id
-        self.name = secrets.token_hex(4)
-        """Which memory an event's id belongs to: another process numbers its own."""
-        self.log: list[bytes] = []
-        self.first = 0
-        """The number of events that `log` does not have any more."""
-        self.news = asyncio.Event()
         self.looked_at = False
         self.completed = False
-        self.viewers: Counter[str] = Counter()
-        """By the hash of their credential."""
         self.left_at = time.monotonic()
         self._running: dict[Case, list[dict[str, Any]]] = {}
         self._known: dict[Case, dict[str, Any]] = {}
         self._seen: dict[Started, int] = {}
-
-    @property
-    def end(self) -> int:
-        """The number of events so far."""
-        return self.first + len(self.log)
-
-    def position_after(self, last_event_id: str | None) -> int | None:
-        """Where a viewer goes on who saw this event; None: what came since is not remembered."""
-        name, _, number = (last_event_id or "").partition("-")
-        if name != self.name or not (number.isascii() and number.isdecimal() and len(number) < 10):  # noqa: PLR2004
-            return None
-        return int(number) if self.first <= int(number) <= self.end else None
 
     def position_of_newcomer(self) -> int:
         """Where a viewer goes on who has a snapshot: at the end, but the end of the run is told to everyone."""
@@ -69,20 +45,6 @@ class Followed:
     def steps_so_far(self, number: int) -> list[bytes]:
         """The steps of the cases that are running: a snapshot does not have them."""
         return [self.event("step.completed", step, number) for steps in self._running.values() for step in steps]
-
-    def event(self, name: str, body: dict[str, Any], number: int) -> bytes:
-        """As it is sent; whoever saw it saw `number` events."""
-        return b"id: %b-%d\nevent: %b\ndata: %b\n\n" % (self.name.encode(), number, name.encode(), orjson.dumps(body))
-
-    def ring(self) -> None:
-        """Wake every viewer."""
-        self.news, news = asyncio.Event(), self.news
-        news.set()
-
-    def keep_only(self, good: set[str]) -> None:
-        """Let those viewers go whose credential is not among the good ones."""
-        for credential in self.viewers.keys() - good:
-            del self.viewers[credential]
 
     def cursors(self, cases: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """After which step each case that goes on was looked at."""
@@ -112,29 +74,23 @@ class Followed:
             before = self._known.get(key)
             if before is None or before["starts"] != case["starts"]:  # it may have ended since: that is told below
                 self._running.pop(key, None)
-                self._add("case.started", _told({**case, **_AT_START}))
+                self.add("case.started", _told({**case, **_AT_START}))
             for step in map(_told, steps_of[key]):
                 self._running.setdefault(key, []).append(step)
-                self._add("step.completed", step)
+                self.add("step.completed", step)
             if case["status"] not in {"running", "queued"} and self._differs(case):
                 self._running.pop(key, None)
-                self._add("case.completed", _told(case))
+                self.add("case.completed", _told(case))
             self._known[key] = case
 
     def complete(self, report: dict[str, Any]) -> None:
         """Tell the end of the run."""
-        self._add("run.completed", report)
+        self.add("run.completed", report)
         self.completed = True
 
     def _differs(self, case: dict[str, Any]) -> bool:
         before = self._known.get(_key(case))
         return before is None or (before["status"], before["starts"]) != (case["status"], case["starts"])
-
-    def _add(self, name: str, body: dict[str, Any]) -> None:
-        self.log.append(self.event(name, body, self.end + 1))
-        if len(self.log) > REMEMBERED:
-            self.first += REMEMBERED // 2
-            del self.log[: REMEMBERED // 2]
 
 
 def followed(run_id: UUID) -> Followed:

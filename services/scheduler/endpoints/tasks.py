@@ -16,17 +16,15 @@ from services.scheduler.models import Firing, Task
 from services.scheduler.schemas import (
     FireAccepted,
     FiringRead,
-    LastRun,
     MissedRead,
     OccurrencePage,
     OccurrenceRead,
     Status,
     TaskState,
-    UserName,
 )
 from services.scheduler.settings import scheduler_settings
 from services.scheduler.usecases import firing as firing_usecases
-from services.scheduler.usecases import saving
+from services.scheduler.usecases import saving, states
 
 router = APIRouter(prefix="/scheduler", tags=["scheduler"])
 
@@ -54,7 +52,7 @@ async def list_tasks(  # noqa: PLR0913, PLR0917 (its filters)
     wanted = queries.TaskFilter(owner_id=owner_id, project_id=project_id, status=status, search=search)
     total, tasks = await queries.list_tasks(session, wanted, sort, offset=paging.offset, limit=paging.page_size)
     page = Page[TaskState](
-        total=total, page=paging.page, page_size=paging.page_size, data=await _states(session, tasks)
+        total=total, page=paging.page, page_size=paging.page_size, data=await states.of_tasks(session, tasks)
     )
     etag = f'"{hashlib.sha256(page.model_dump_json().encode()).hexdigest()[:32]}"'
     response.headers["ETag"] = etag
@@ -67,7 +65,7 @@ async def list_tasks(  # noqa: PLR0913, PLR0917 (its filters)
 @router.get("/tasks/{task_id}", summary="A task with its state now")
 async def get_task(task_id: TaskId, _: Caller, session: Session) -> TaskState:
     """Raises: 404 `task_not_found`."""
-    return (await _states(session, [await _find(session, task_id)]))[0]
+    return (await states.of_tasks(session, [await _find(session, task_id)]))[0]
 
 
 @router.post("/tasks/{task_id}/fire", status_code=202, summary="Run a task now, beside its schedule")
@@ -85,13 +83,13 @@ async def fire(task_id: TaskId, caller: Runner) -> FireAccepted:
 @router.post("/tasks/{task_id}/pause", summary="Stop a task from falling due")
 async def pause(task_id: TaskId, caller: Caller, session: Session) -> TaskState:
     """What runs already runs on."""
-    return (await _states(session, [await saving.pause_task(session, caller, task_id)]))[0]
+    return (await states.of_tasks(session, [await saving.pause_task(session, caller, task_id)]))[0]
 
 
 @router.post("/tasks/{task_id}/resume", summary="Let a paused task fall due again")
 async def resume(task_id: TaskId, caller: Caller, session: Session) -> TaskState:
     """A recurring task is due at its next match; one that is due once and late fires now."""
-    return (await _states(session, [await saving.resume_task(session, caller, task_id)]))[0]
+    return (await states.of_tasks(session, [await saving.resume_task(session, caller, task_id)]))[0]
 
 
 @router.get("/tasks/{task_id}/occurrences", summary="Every due time of a task, what became of it, and why")
@@ -112,34 +110,6 @@ async def _find(session: AsyncSession, task_id: int) -> Task:
     if task is None:
         raise TaskNotFound
     return task
-
-
-async def _states(session: AsyncSession, tasks: list[Task]) -> list[TaskState]:
-    users = await queries.users(session, {id_ for task in tasks for id_ in (task.created_by, task.updated_by)})
-
-    def name(id_: int) -> UserName:
-        return UserName(id=id_, username=users[id_]["username"] if id_ in users else "")
-
-    same = set(TaskState.model_fields) & set(Task.model_fields) - {"created_by", "updated_by"}
-    return [
-        TaskState(
-            **{field: getattr(task, field) for field in same if field != "misfire_grace_seconds"},
-            misfire_grace_seconds=rules.grace_of(task.cron, task.misfire_grace_seconds),
-            last_run=_last_run(task),
-            lag_ms=task.last_lag_ms,
-            created_by=name(task.created_by),
-            updated_by=name(task.updated_by),
-        )
-        for task in tasks
-    ]
-
-
-def _last_run(task: Task) -> LastRun | None:
-    if task.last_status is None:
-        return None
-    return LastRun.model_validate(
-        {"run_id": task.last_run_id, "status": task.last_status, "pass_rate": task.last_pass_rate}
-    )
 
 
 def _occurrence(occurrence: queries.Occurrence) -> OccurrenceRead:
