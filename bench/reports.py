@@ -42,7 +42,7 @@ RUNS = """
         SELECT n, n % {tasks} + 1 AS task_id, (n % {tasks}) / {tasks_of_project} + 1 AS project_id, at,
             pg_temp.uuid_at(at, n) AS run_id, n % 10 = 0 AS red
         FROM (SELECT n, now() - interval '5 minutes' - n * (interval '{days} days' - interval '1 hour') / {runs} AS at
-              FROM generate_series(1, {runs}) AS n);
+              FROM generate_series({runs}, 1, -1) AS n);
     INSERT INTO run (run_id, status, trigger, task_id, task_name, attempt, max_attempts, parallel, max_parallel,
             failed_stop, only_failed_log, environments, project_ids, owner_ids, notify, due_at, fired_at, created_at,
             started_at, finished_at, cases_total, cases_done, cases_passed, cases_failed, steps_passed, steps_failed)
@@ -134,7 +134,7 @@ async def _fill(parts: Stores, steps: int) -> dict[str, str | int]:
         await connection.execute(UUID_AT)
         await connection.execute(PARTITIONS.format(**numbers))
         await connection.execute(RUNS.format(**numbers))
-        for first in range(0, runs, RUNS_AT_ONCE):
+        for first in reversed(range(0, runs, RUNS_AT_ONCE)):  # from the oldest on, as time goes
             await connection.execute(STEP_RESULTS.format(**numbers, first=first, last=first + RUNS_AT_ONCE))
         await connection.execute(LAST_RESULTS)
         await connection.execute("VACUUM ANALYZE")

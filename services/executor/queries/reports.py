@@ -3,17 +3,19 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, exists, func, text
+from sqlalchemy import ColumnElement, func, text
 from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from caselang.judgement import pass_rate
+from kit import clock
 from kit.errors import NotFound
 from kit.partitions import first_uuid7
 from services.executor.models import NO_ROW, CaseDefinition, CaseRun, KnownProject, LastResult, Run, StepResult
@@ -42,33 +44,83 @@ class RunFilter:
         found: list[Any] = [~col(Run.trial)]
         for column, value in ((Run.task_id, self.task_id), (Run.status, self.status), (Run.trigger, self.trigger)):
             if value is not None:
-                found.append(col(column) == value)
+                found.append(col(column).between(value, value))  # not `=`, see `leading`
         if self.project_id is not None:
             found.append(col(Run.project_ids).contains([self.project_id]))
         if self.owner_id is not None:
             found.append(col(Run.owner_ids).contains([self.owner_id]))
-        if self.case_id is not None:
-            found.append(exists().where(col(CaseRun.run_id) == col(Run.run_id), col(CaseRun.case_id) == self.case_id))
         if self.since is not None:
             found.append(col(Run.run_id) >= first_uuid7(self.since))
         if self.until is not None:
             found.append(col(Run.run_id) < first_uuid7(self.until))
         return found
 
+    def leading(self) -> ColumnElement[Any] | None:
+        """The column whose index has the runs of the narrowest filter in their order; None: there is none.
+
+        The list is ordered by it and the run's id. Held to a value by `=` it would be no part of the order for
+        PostgreSQL, which would then rather walk through all runs by their id to find the few that are wanted.
+        """
+        if self.task_id is not None:
+            return col(Run.task_id)
+        if self.has_no_order():
+            return None
+        return col(Run.status) if self.status is not None else col(Run.trigger) if self.trigger is not None else None
+
+    def has_no_order(self) -> bool:
+        """Whether the narrowest filter has an index without an order: all that it finds would be read to be sorted."""
+        arrays = self.project_id is not None or self.owner_id is not None
+        return arrays and self.task_id is None and self.case_id is None
+
+
+SPANS = (timedelta(days=1), timedelta(days=8))
+"""Back from where a page begins, how much is searched before all: what is newest is in few partitions."""
+
 
 async def runs(
     session: AsyncSession, wanted: RunFilter, before: UUID | None, limit: int
 ) -> tuple[list[RunListed], str | None]:
     """Runs, newest first, and the cursor of what follows."""
-    query = select(Run).where(*wanted.conditions()).order_by(col(Run.run_id).desc()).limit(limit + 1)
-    if before is not None:
-        query = query.where(col(Run.run_id) < before)
-    found = list(await session.exec(query))
+    found: list[Run] = []
+    for oldest in await _oldest_of_searches(session, wanted, before):
+        found = list(await session.exec(_page(wanted, before, oldest).limit(limit + 1)))
+        if len(found) > limit:
+            break
     page = found[:limit]
     listed = [
         RunListed(**_run(run), new=run.cases_new, recovered=run.cases_recovered, flaky=run.cases_flaky) for run in page
     ]
     return listed, str(page[-1].run_id) if len(found) > limit else None
+
+
+async def _oldest_of_searches(session: AsyncSession, wanted: RunFilter, before: UUID | None) -> list[UUID | None]:
+    """How far back one search after the other goes, until one has found enough; None: through everything."""
+    if not wanted.has_no_order():
+        return [None]
+    newest = await clock.now(session)
+    if before is not None:
+        newest = datetime.fromtimestamp(min((before.int >> 80) / 1000, newest.timestamp()), UTC)
+    return [*(first_uuid7(newest - span) for span in SPANS), None]
+
+
+def _page(wanted: RunFilter, before: UUID | None, oldest: UUID | None) -> SelectOfScalar[Run]:
+    """The runs of a filter, newest first, that come before one run and not before another."""
+    query, leading, run_id = select(Run), wanted.leading(), col(Run.run_id)
+    if wanted.case_id is not None:
+        case_id = col(CaseRun.case_id)
+        of_case = select(CaseRun.case_id, CaseRun.run_id).where(case_id.between(wanted.case_id, wanted.case_id))
+        if before is not None:
+            of_case = of_case.where(col(CaseRun.run_id) < before)
+        of_case = of_case.distinct().order_by(case_id.desc(), col(CaseRun.run_id).desc())
+        listed = of_case.subquery()
+        query = query.join(listed, listed.c.run_id == run_id)
+        leading, run_id = listed.c.case_id, listed.c.run_id
+    query = query.where(*wanted.conditions())
+    if before is not None:
+        query = query.where(col(Run.run_id) < before)
+    if oldest is not None:
+        query = query.where(col(Run.run_id) >= oldest)
+    return query.order_by(*(column.desc() for column in (leading, run_id) if column is not None))
 
 
 def _run(run: Run) -> dict[str, Any]:
