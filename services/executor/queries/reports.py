@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, func, text
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, text
 from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -55,7 +55,7 @@ class RunFilter:
             found.append(col(Run.run_id) < first_uuid7(self.until))
         return found
 
-    def leading(self) -> ColumnElement[Any] | None:
+    def leading(self) -> SQLColumnExpression[Any] | None:
         """The column whose index has the runs of the narrowest filter in their order; None: there is none.
 
         The list is ordered by it and the run's id. Held to a value by `=` it would be no part of the order for
@@ -105,7 +105,8 @@ async def _oldest_of_searches(session: AsyncSession, wanted: RunFilter, before: 
 
 def _page(wanted: RunFilter, before: UUID | None, oldest: UUID | None) -> SelectOfScalar[Run]:
     """The runs of a filter, newest first, that come before one run and not before another."""
-    query, leading, run_id = select(Run), wanted.leading(), col(Run.run_id)
+    query, leading = select(Run), wanted.leading()
+    run_id: SQLColumnExpression[Any] = col(Run.run_id)
     if wanted.case_id is not None:
         case_id = col(CaseRun.case_id)
         of_case = select(CaseRun.case_id, CaseRun.run_id).where(case_id.between(wanted.case_id, wanted.case_id))
