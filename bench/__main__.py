@@ -1,4 +1,4 @@
-"""`python -m bench [scheduler|executor|lists|reports]… [--quick]`: measures, prints, writes JSON to `build/bench/`."""
+"""`python -m bench [PART]… [--quick]`: measures, prints tables, writes JSON to `build/bench/`."""
 
 import argparse
 import asyncio
@@ -6,12 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import executor, lists, reports, scheduler
+from bench import executor, lists, loop, reports, scheduler
 from bench.report import Report
 
 PARTS = {
     "scheduler": scheduler.measure,
     "executor": executor.measure,
+    "loop": loop.measure,
     "lists": lists.measure,
     "reports": reports.measure,
 }

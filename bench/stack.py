@@ -33,6 +33,7 @@ http {{
     uwsgi_temp_path {folder}; scgi_temp_path {folder};
     server {{
         listen 127.0.0.1:{port} backlog=1024;
+        location = /large.json {{ root {folder}; }}
         location / {{ return 200 '{{"status": "paid", "next": "7", "items": [{{"sku": "A-1"}}, {{"sku": "B-2"}}]}}'; }}
     }}
 }}

@@ -13,7 +13,15 @@ from caselang.asserts import Assert, Capture, Query
 from caselang.predicates import check
 from caselang.queries import Found, NotFound, evaluate
 from caselang.response import Response
-from caselang.template import Functions, JsonValue, TemplateError, TemplateInvalid, render
+from caselang.template import (
+    TOO_LONG,
+    Functions,
+    JsonValue,
+    TemplateError,
+    TemplateInvalid,
+    is_too_long,
+    render,
+)
 
 _WORST_FIRST = ("error", "failed", "passed", "skipped")
 _STATUS_QUERY = Query.model_construct(type="status")
@@ -126,6 +134,9 @@ def _capture(
     try:
         found = evaluate(capture.query, response, variables, functions)
         if isinstance(found, Found) and found.exists:
+            if is_too_long(found.value):
+                error = f"{TOO_LONG}: capture a part of it"
+                return CaptureResult(capture.name, None, found=False, kept=False, error=error, failed=True)
             return CaptureResult(capture.name, plain(found.value), found=True, kept=True, error=None, failed=False)
         error = found.message if isinstance(found, NotFound) else "no node was found"
         if capture.has_default:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 
 from caselang.template import JsonValue
 
@@ -62,17 +63,16 @@ class Response:
     def _json(self) -> JsonValue | NotJson:
         if not self.body.strip():
             return NotJson("the body is empty")
+        encoding = json.detect_encoding(self.body)
         try:
-            value = _DECODER.decode(self.body.decode(json.detect_encoding(self.body), "surrogatepass"))
-        except RecursionError:
-            return NotJson(f"the body is JSON nested more than {MAX_JSON_DEPTH} deep")
+            source = self.body.decode(encoding, "surrogatepass")
+            if _too_deep(self.body if encoding == "utf-8" else source.encode(errors="surrogatepass")):
+                return NotJson(f"the body is JSON nested more than {MAX_JSON_DEPTH} deep")
+            return _DECODER.decode(source)
         except json.JSONDecodeError as error:
             return NotJson(f"the body is no JSON: {error.msg} (line {error.lineno}, column {error.colno})")
         except ValueError as error:
             return NotJson(f"the body is no JSON: {error}")
-        if self.body.count(b"[") + self.body.count(b"{") > MAX_JSON_DEPTH and _too_deep(value):
-            return NotJson(f"the body is JSON nested more than {MAX_JSON_DEPTH} deep")
-        return value
 
 
 def _no_constant(word: str) -> float:
@@ -88,17 +88,15 @@ def _finite(digits: str) -> float:
 
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 """Made once: `json.loads` makes one at each call that has options."""
+_DEEPER = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_OTHERS = bytes(set(range(256)) - _DEEPER.keys() - {ord('"')})
 
 
-def _too_deep(value: JsonValue) -> bool:
-    level = [value]
-    for _ in range(MAX_JSON_DEPTH):
-        level = [
-            item
-            for container in level
-            for item in (container.values() if isinstance(container, dict) else container)
-            if isinstance(item, dict | list)
-        ]
-        if not level:
-            return False
-    return True
+def _too_deep(source: bytes) -> bool:
+    """Tell whether JSON is nested too deep, before it is read: reading takes many times the memory of the text."""
+    if source.count(b"[") + source.count(b"{") <= MAX_JSON_DEPTH:
+        return False
+    without_escapes = source.replace(rb"\\", b"").replace(rb"\"", b"")
+    quoted = without_escapes.translate(None, _OTHERS)
+    brackets = b"".join(quoted.split(b'"')[::2])
+    return max(accumulate(map(_DEEPER.__getitem__, brackets)), default=0) > MAX_JSON_DEPTH

@@ -1,8 +1,8 @@
 r"""Templates: `{{name}}`, `{{name.path[0]}}` and the functions `{{$uuid}}`, `{{$iso_date +1d}}` ….
 
 Public: `render(value, variables, functions)` over any JSON value, `text(value)`, `names(value)`, `compile_template`,
-`is_template`, `Functions`, and the errors `TemplateInvalid` (when saved) and `TemplateError`, `UndefinedVariable`
-(when run, with `field`, the path inside the rendered value).
+`is_template`, `is_too_long`, `Functions`, and the errors `TemplateInvalid` (when saved) and `TemplateError`,
+`UndefinedVariable` (when run, with `field`, the path inside the rendered value).
 
 A text that is exactly one expression keeps the type of its value; inside a text a value is written as JSON would, a
 string bare. `\{{` is a literal `{{`. What was rendered is never rendered again.
@@ -25,6 +25,10 @@ JsonValue = Any
 """Any value that JSON has: an object, a list, a text, a number, true, false or null."""
 NAME_PATTERN = r"[^\W\d][\w-]*"
 """How a variable may be called: letters of any script, digits, `_` and `-`, not a digit first."""
+MAX_VALUE = 1024 * 1024
+"""How many characters a rendered or captured value may have as JSON, each value in it counted as eight at least.
+A value put twice into itself, again and again, would take all memory."""
+TOO_LONG = f"the value is longer than {MAX_VALUE >> 20} MiB"
 
 _PATH = rf"{NAME_PATTERN}(?:\.[\w-]+|\[\d{{1,9}}\])*"
 _QUOTED = r'"(?:[^"\\]|\\.)*"|' + r"'(?:[^'\\]|\\.)*'"
@@ -199,8 +203,15 @@ def _argument(word: str) -> Argument:
 def render(value: object, variables: Mapping[str, JsonValue], functions: Functions | None = None) -> JsonValue:
     """Put values in place of the expressions of a JSON value, keys of objects included.
 
-    Raises UndefinedVariable, TemplateError, TemplateInvalid.
+    Raises UndefinedVariable, TemplateError (also for what is longer than MAX_VALUE), TemplateInvalid.
     """
+    rendered = _render(value, variables, functions)
+    if rendered is not value and is_too_long(rendered):
+        raise TemplateError(TOO_LONG)
+    return rendered
+
+
+def _render(value: object, variables: Mapping[str, JsonValue], functions: Functions | None) -> JsonValue:
     if isinstance(value, str):
         return _render_text(value, variables, functions) if "{{" in value else value
     if isinstance(value, dict):
@@ -217,7 +228,7 @@ def _render_inside(
     key: str | int, value: object, variables: Mapping[str, JsonValue], functions: Functions | None
 ) -> JsonValue:
     try:
-        return render(value, variables, functions)
+        return _render(value, variables, functions)
     except TemplateError as error:
         error.inside(key)
         raise
@@ -227,7 +238,31 @@ def _render_text(source: str, variables: Mapping[str, JsonValue], functions: Fun
     parts = compile_template(source)
     if len(parts) == 1 and not isinstance(parts[0], str):
         return _value(parts[0], variables, functions)
-    return "".join(part if isinstance(part, str) else text(_value(part, variables, functions)) for part in parts)
+    texts, room = [], MAX_VALUE
+    for part in parts:
+        texts.append(part if isinstance(part, str) else text(_value(part, variables, functions)))
+        room -= len(texts[-1])
+        if room < 0:
+            raise TemplateError(TOO_LONG)
+    return "".join(texts)
+
+
+def is_too_long(value: object, limit: int = MAX_VALUE) -> bool:
+    """Tell whether a value is longer than the limit, counted as MAX_VALUE is. Looks no further than that."""
+    if isinstance(value, str | bytes):
+        return len(value) > limit
+    waiting, room = [value], limit
+    while waiting and room >= 0:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            room -= sum(map(len, one))
+            waiting.extend(one.values())
+        elif isinstance(one, list | tuple):
+            waiting.extend(one)
+        elif isinstance(one, str):
+            room -= len(one)
+        room -= 8
+    return room < 0
 
 
 def text(value: object) -> str:

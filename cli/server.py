@@ -60,7 +60,7 @@ class _Server(uvicorn.Server):
         """Start the application and listen."""
         await super().startup(sockets)
         if self.started:
-            _spare_the_collector()
+            spare_the_collector()
             self._on_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -82,7 +82,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Look less often for garbage in circles, and never among what is there from the start: a tenth of the time."""
     gc.collect()
     gc.freeze()

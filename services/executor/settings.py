@@ -14,6 +14,8 @@ class ExecutorSettings(BaseSettings):
 
     concurrency: int = Field(100, ge=1, le=2000)
     """Case runs that this process keeps in the air at the same time."""
+    judge_seconds: int = Field(10, ge=1)
+    """How long a large or costly answer may be judged, in a process of its own."""
     lease_seconds: float = Field(60, ge=4)
     """How long a claimed case run is left to a worker of which nothing is heard; renewed four times in that time."""
     egress_allow: str = ""

@@ -12,6 +12,7 @@ async with http_target() as target:
 | POST /orders | 201, the body with an `id` |
 | any /echo | `{"method", "path", "query": [[…]], "headers": [[…]], "body"}` |
 | /status/{code}, /bytes/{n}, /gzip/{n} | that status; n bytes; n zero bytes, compressed |
+| /json/{n} | a list of n objects `{"id": 0, "name": "item 0", "tags": ["a", "b"]}` |
 | /slow?ms=, /held | after that time; after `release()` |
 | /flaky?fails=n&key=k | 503 for the first n requests with that key, then 200 |
 | /redirect?to=&status=302, /cookie?name=&value= | a redirect; a cookie |
@@ -131,6 +132,10 @@ def _routes(target: Target) -> list[web.RouteDef]:  # noqa: C901 - a list of sma
     async def data(request: web.Request) -> web.Response:
         return web.Response(body=b"x" * int(request.match_info["n"]))
 
+    async def items(request: web.Request) -> web.Response:
+        count = int(request.match_info["n"])
+        return web.json_response([{"id": n, "name": f"item {n}", "tags": ["a", "b"]} for n in range(count)])
+
     async def gzip(request: web.Request) -> web.Response:
         squeeze = zlib.compressobj(wbits=31)
         body = squeeze.compress(bytes(int(request.match_info["n"]))) + squeeze.flush()
@@ -171,6 +176,7 @@ def _routes(target: Target) -> list[web.RouteDef]:  # noqa: C901 - a list of sma
         web.route("*", "/echo", echo),
         web.route("*", "/status/{code}", status),
         web.get("/bytes/{n}", data),
+        web.get("/json/{n}", items),
         web.get("/gzip/{n}", gzip),
         web.route("*", "/slow", slow),
         web.route("*", "/held", held),

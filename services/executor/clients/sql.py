@@ -15,7 +15,7 @@ import asyncpg
 from asyncmy.cursors import SSCursor
 from asyncmy.errors import MySQLError
 
-from caselang.template import JsonValue
+from caselang.template import TOO_LONG, JsonValue, is_too_long
 from kit.tls import Tls, TlsInvalid, tls_context
 from services.executor.clients.wire import CallFailed
 from services.executor.rules import Egress
@@ -63,6 +63,8 @@ async def run_statement(
         raise CallFailed("timeout", f"the statement took longer than {timeout_ms} ms") from error
     if len(rows) > MAX_ROWS:
         raise CallFailed("config", f"the statement gives more than {MAX_ROWS} rows; add a LIMIT")
+    if is_too_long(rows):
+        raise CallFailed("config", f"{TOO_LONG}: ask for fewer rows or columns")
     return rows
 
 

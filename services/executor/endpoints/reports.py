@@ -222,7 +222,7 @@ async def judge_again(asked: JudgeAgain, caller: Reader, session: Session) -> Ju
     step = await history.step_of(session, case, asked.step_path)
     if step is None:
         raise NotFound
-    judged, truncated = trials.judge_again(asked.step, step, case)
+    judged, truncated = await trials.judge_again(asked.step, step, case)
     return JudgedAgain(
         status=judged.status,
         failure_class=judged.failure_class,

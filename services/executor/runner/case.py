@@ -10,7 +10,7 @@ from typing import Any
 from caselang.document import CallStep, GroupStep, Step
 from caselang.judgement import CaseVerdict, StepOutcome, judge_assert, judge_case, worst
 from caselang.masking import Mask
-from caselang.template import TemplateError, TemplateInvalid
+from caselang.template import JsonValue, TemplateError, TemplateInvalid
 from caselang.variables import Variables, initial
 from kit.telemetry import note, span
 from services.executor.clients.wire import CallFailed
@@ -20,6 +20,7 @@ from services.executor.runner.request import (
     Rendering,
     first_failure,
 )
+from services.executor.runner.verdict import cut
 
 TEARDOWN_SECONDS = 60.0
 """How long the teardown may take, also after the case's own time is over."""
@@ -63,7 +64,7 @@ async def run_case(plan: Plan, sender: Sender, emit: Emit, signals: Signals) -> 
         tries=number,
         teardown_status=drive.teardown_status(),
         first_failure=None if verdict.status == "passed" else drive.first_failure,
-        variables=json_bytes(drive.leaves.mask.mask(drive.variables.report())),
+        variables=json_bytes(drive.variables_report()),
         duration_ms=int((time.monotonic() - began) * 1000),
     )
 
@@ -104,6 +105,11 @@ class _Drive:
         """The worst of the teardown's steps; None without any."""
         statuses = [outcome.status for outcome in self.outcomes if outcome.teardown]
         return worst(statuses) if statuses else None
+
+    def variables_report(self) -> JsonValue:
+        """The variables as they are now, secrets masked and long values cut."""
+        mask = self.leaves.mask
+        return mask.mask([{**one, "value": cut(one["value"], mask)} for one in self.variables.report()])
 
     async def run(self) -> None:
         """The steps, then the teardown, whatever became of them."""

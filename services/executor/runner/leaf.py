@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from caselang.document import RequestStep, SetStep, SqlStep, Step, WaitStep
-from caselang.judgement import Judged, judge
+from caselang.effort import is_quick
 from caselang.masking import Mask
 from caselang.requests import ClientCredentialsAuth, Retry
 from caselang.response import Response
 from caselang.template import Functions, JsonValue, TemplateError
 from caselang.variables import Variables
+from services.executor.clients.aside import aside
 from services.executor.clients.http import Cookies
 from services.executor.clients.sql import run_statement
 from services.executor.clients.wire import Answer, Call, CallFailed, certificate_facts
@@ -22,10 +23,10 @@ from services.executor.runner.request import (
     Rendering,
     build_call,
     request_report,
-    response_report,
     token_call,
     token_in,
 )
+from services.executor.runner.verdict import Verdict, judge_answer
 
 _RANDOM = random.SystemRandom()
 KEPT_ROWS = 100
@@ -130,13 +131,12 @@ class Leaves:
             http_version=answer.http_version,
             certificate=certificate_facts(answer.certificate) if "certificate" in wanted else {},
         )
-        judged = judge(step.captures, step.asserts, response, variables, functions)
-        detail = {
-            "request": request_report(call, answer, self.mask),
-            "response": response_report(answer, response.text, self.mask),
-            "timings_ms": answer.timings_ms,
-        }
-        return self._judged(judged, detail)
+        detail = {"request": request_report(call, answer, self.mask), "timings_ms": answer.timings_ms}
+        try:
+            verdict = await self._judge(step, response, variables, functions)
+        except CallFailed as error:
+            return Outcome("error", error.failure_class, error.message, detail={**detail, "response": None})
+        return _outcome(verdict, detail)
 
     async def _token(self, auth: ClientCredentialsAuth, rendering: Rendering, timeout_ms: int) -> str:
         call = token_call(auth, rendering, self.place, timeout_ms)
@@ -167,15 +167,24 @@ class Leaves:
         )
         if step.rows is not None:
             variables.put(step.rows, rows, "captured", path)
-        judged = judge([], step.asserts, None, variables, functions)
+        verdict = await self._judge(step, None, variables, functions)
         detail = {
             "sql": {"connection": step.connection, "statement": step.statement, "parameters": parameters},
             "rows": rows[:KEPT_ROWS],
             "row_count": len(rows),
         }
-        return self._judged(judged, {name: self.mask.mask(value) for name, value in detail.items()})
+        return _outcome(verdict, {name: self.mask.mask(value) for name, value in detail.items()})
 
-    def _judged(self, judged: Judged, detail: dict[str, Any]) -> Outcome:
-        detail["asserts"] = self.mask.mask([one.report() for one in judged.asserts])
-        detail["captures"] = self.mask.mask([one.report() for one in judged.captures])
-        return Outcome(judged.status, judged.failure_class, judged.error, detail=detail, captured=judged.captured)
+    async def _judge(
+        self, step: RequestStep | SqlStep, response: Response | None, variables: Variables, functions: Functions
+    ) -> Verdict:
+        """Here if it is quick, else where nobody waits. Raises: CallFailed."""
+        captures = step.captures if isinstance(step, RequestStep) else []
+        if is_quick(0 if response is None else len(response.body), captures, step.asserts):
+            return judge_answer(captures, step.asserts, response, variables, functions, self.mask)
+        return await aside(judge_answer, captures, step.asserts, response, dict(variables), functions, self.mask)
+
+
+def _outcome(verdict: Verdict, detail: dict[str, Any]) -> Outcome:
+    detail |= verdict.detail
+    return Outcome(verdict.status, verdict.failure_class, verdict.error, detail=detail, captured=verdict.captured)

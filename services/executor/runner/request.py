@@ -18,9 +18,7 @@ from caselang.template import Functions, JsonValue, TemplateError, render, text
 from kit.telemetry import traceparent
 from services.executor.clients.wire import Answer, Call, CallFailed, Pairs, wire_url
 from services.executor.runner.plan import Place
-
-KEPT_BYTES = 64 * 1024
-"""Of each body; the rest is cut and `truncated` says so."""
+from services.executor.runner.verdict import kept
 
 
 class Rendering:
@@ -208,19 +206,7 @@ def request_report(call: Call, answer: Answer | None, mask: Mask) -> dict[str, J
     }
     if answer and answer.redirects:
         shown["redirects"] = list(answer.redirects)
-    return {**_kept(shown, len(body), mask), "masked": [dict(found) for found in mask.locate(shown)]}
-
-
-def response_report(answer: Answer, decoded: str, mask: Mask) -> dict[str, JsonValue]:
-    """What came back, as reports show it; `decoded` is the body as text."""
-    shown: dict[str, JsonValue] = {
-        "status": answer.status,
-        "http_version": answer.http_version,
-        "ip": answer.ip,
-        "headers": [[name, value] for name, value in answer.headers],
-        "body": decoded,
-    }
-    return _kept(shown, len(answer.body), mask)
+    return {**kept(shown, len(body), mask), "masked": [dict(found) for found in mask.locate(shown)]}
 
 
 def first_failure(path: str, name: str, error: str | None, detail: dict[str, Any]) -> dict[str, Any]:
@@ -246,12 +232,3 @@ def first_failure(path: str, name: str, error: str | None, detail: dict[str, Any
 
 def _short(value: JsonValue) -> str:
     return _clean(json.dumps(value, ensure_ascii=False)).replace("\\u0000", "")[:100]
-
-
-def _kept(shown: dict[str, JsonValue], body_bytes: int, mask: Mask) -> dict[str, JsonValue]:
-    """The part that is kept. Masked before the body is cut: a secret across the cut must not show by half."""
-    masked = mask.mask(shown)
-    assert isinstance(masked, dict)  # noqa: S101 (a dict stays one)
-    body = text(masked["body"])
-    cut = body.encode(errors="replace")[:KEPT_BYTES].decode(errors="ignore")
-    return {**masked, "body": cut, "body_bytes": body_bytes, "truncated": len(cut) < len(body)}

@@ -20,6 +20,8 @@ from caselang.template import Functions
 from kit.caller import Caller
 from kit.db import wake_after_commit
 from kit.errors import FieldFault, InvalidParameter
+from services.executor.clients.aside import aside
+from services.executor.clients.wire import CallFailed
 from services.executor.errors import AnswerNotKept, TooManyTrials
 from services.executor.models import CaseDefinition, CaseRun, Run, StepResult, table
 from services.executor.queries import replicas
@@ -110,7 +112,7 @@ def _fault(at: str, field: str, reason: str, hint: str) -> FieldFault:
     return FieldFault(f"{at}.{field}".rstrip("."), reason, {"hint": hint})
 
 
-def judge_again(step: Mapping[str, JsonValue], stored: StepResult, case: CaseRun) -> tuple[Judged, bool]:
+async def judge_again(step: Mapping[str, JsonValue], stored: StepResult, case: CaseRun) -> tuple[Judged, bool]:
     """Judge the kept answer of a step by other captures and assertions; no call is made.
 
     The variables are those at the end of the case run, secrets masked. Answers too whether the body was cut.
@@ -142,4 +144,8 @@ def judge_again(step: Mapping[str, JsonValue], stored: StepResult, case: CaseRun
     )
     variables = {one["name"]: one["value"] for one in case.variables or []}
     functions = Functions(now=datetime.now(UTC), random=random.SystemRandom())
-    return judge(found.captures, found.asserts, response, variables, functions), bool(answer["truncated"])
+    truncated = bool(answer["truncated"])
+    try:
+        return await aside(judge, found.captures, found.asserts, response, variables, functions), truncated
+    except CallFailed as error:
+        return Judged("error", error.failure_class, error.message, [], []), truncated
