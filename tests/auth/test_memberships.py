@@ -156,6 +156,7 @@ async def test_unknown_members_and_projects_are_refused(running: Running) -> Non
     assert [(fault["field"], fault["ids"]) for fault in answer.json()["errors"]] == [("user_ids", [77777])]
     for response in (
         await sure(lambda: running.admin.put("/user/projects/99999/members", json={"user_ids": []})),
+        await sure(lambda: running.admin.put("/user/projects/99999/members", json={"user_ids": ["x"]})),
         await sure(lambda: running.admin.get("/user/projects/99999/members")),
     ):
         assert (response.status_code, response.json()["code"]) == (404, "not_found")

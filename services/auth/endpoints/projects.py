@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from kit.http import Paging, PagingQuery
+from kit.http import GivenBody, Paging, PagingQuery
 from kit.messages import N_, translate
 from services.auth import clients, queries
 from services.auth.db import Session, database
@@ -65,9 +65,11 @@ async def list_members(project_id: ProjectId, _: Caller, session: Session, pagin
 @router.put(
     "/projects/{project_id}/members", summary="Set a project's members", dependencies=[Depends(_confirm_project)]
 )
-async def set_members(project_id: ProjectId, members: MembersUpdate, caller: Superuser, session: Session) -> MemberPage:
+async def set_members(
+    project_id: ProjectId, given: GivenBody[MembersUpdate], caller: Superuser, session: Session
+) -> MemberPage:
     """Make exactly these users members of a project; superusers only. Answers the first page of them."""
-    await memberships.set_members(session, caller, project_id, members.user_ids)
+    await memberships.set_members(session, caller, project_id, given)
     return await _members(session, project_id, Paging(page=1, page_size=200))
 
 

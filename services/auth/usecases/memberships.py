@@ -14,8 +14,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from contracts.catalog import ProjectChanged
 from kit.caller import Caller
 from kit.errors import FieldFault, InvalidParameter, NotFound
+from kit.http import Given
 from services.auth import queries
 from services.auth.models import KnownProject, Membership, User
+from services.auth.schemas.memberships import MembersUpdate
 from services.auth.usecases import audit, users
 
 log = logging.getLogger(__name__)
@@ -52,15 +54,15 @@ async def assign_projects(
     return user, projects
 
 
-async def set_members(session: AsyncSession, caller: Caller, project_id: int, user_ids: Collection[int]) -> None:
+async def set_members(session: AsyncSession, caller: Caller, project_id: int, given: Given[MembersUpdate]) -> None:
     """Make exactly these users members of a project.
 
-    Raises: NotFound (no such project), InvalidParameter (`unknown_ids`).
+    Raises: NotFound (no such project), InvalidParameter (the body; `unknown_ids`).
     """
     projects = await queries.projects_for_update(session, [project_id])
     if not projects:
         raise NotFound
-    present, wanted = await queries.member_ids(session, project_id), set(user_ids)
+    present, wanted = await queries.member_ids(session, project_id), set(given.checked().user_ids)
     changed = await queries.users_for_update(session, present ^ wanted)
     if unknown := sorted(wanted - present - {user.id for user in changed}):
         raise InvalidParameter(errors=[FieldFault("user_ids", "unknown_ids", {"ids": unknown})])
