@@ -3,24 +3,26 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Integer, RowMapping, SQLColumnExpression, any_, func, literal, text, union_all
 from sqlalchemy import select as select_columns
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from kit.grams import fold, search_grams
+from kit.grams import FOUND_BY_GRAMS, fold, rare_grams
 from services.scheduler.db import database
 from services.scheduler.models import AnyKnown, Firing, Task, TaskCount, TaskListing, TaskOwner, TaskProject
 
 MAX_ID = 2**31 - 1
 COUNTED = 1000
 """Where no kept count can tell the total, so many tasks are counted at most: then the time of a list has a bound."""
+_task_id: SQLColumnExpression[Any] = col(Task.id)
 _USERS = database.metadata.tables["known_user"]
 
 
@@ -114,46 +116,66 @@ async def list_tasks(
 
     `sort` is `id`, `name`, `updated_at` or `next_due_at`, with `-` the greatest first; where nothing is due comes last.
     """
-    query, id_ = _filtered(wanted)
+    by, descending = sort.removeprefix("-"), sort.startswith("-")
+    folded = fold(wanted.search or "")
+    rare = await rare_grams(session, "task_listing", folded, COUNTED) if folded else []
+    listed = {"name": col(TaskListing.name), "updated_at": col(TaskListing.updated_at)}
+    id_, conditions = _filter(wanted, folded, rare, listed=by in listed)
+    key: SQLColumnExpression[Any] = listed.get(by, id_)
+    query = select(Task).where(*conditions, *([] if id_ is _task_id else [_task_id == id_]))
     total = await _kept_total(session, wanted)
     if total is None:
-        some = query.with_only_columns(id_.label("id")).limit(COUNTED + 1).subquery()
-        found = (await session.exec(select(func.array_agg(some.c.id)))).one() or []
+        enough = FOUND_BY_GRAMS if rare else COUNTED
+        some = select_columns(id_.label("id"), key.label("key")).where(*conditions).limit(enough + 1).subquery().c
+        order = [some.key.desc(), some.id.desc()] if descending else [some.key, some.id]
+        in_order = select_columns(func.array_agg(aggregate_order_by(some.id, *order)))
+        found = (await session.execute(in_order)).scalar_one() or []
         total = min(len(found), COUNTED)
-        if len(found) <= COUNTED:
-            query, id_ = select(Task).where(col(Task.id) == any_(literal(found, ARRAY(Integer)))), col(Task.id)
-    if sort.endswith("next_due_at"):
-        return total, await _by_due_time(session, query, descending=sort.startswith("-"), offset=offset, limit=limit)
-    order: list[SQLColumnExpression[Any]] = [id_]
-    if not sort.endswith("id"):
-        query = query.join(TaskListing, col(TaskListing.task_id) == id_)
-        order = [col(TaskListing.name if sort.endswith("name") else TaskListing.updated_at), col(TaskListing.task_id)]
-    if sort.startswith("-"):
-        order = [column.desc() for column in order]
-    return total, list(await session.exec(query.order_by(*order).offset(offset).limit(limit)))
+        if len(found) <= enough:  # these are all
+            if by != "next_due_at":
+                return total, await _tasks(session, found[offset : offset + limit])
+            query = select(Task).where(_task_id == any_(literal(found, ARRAY(Integer))))
+    if by == "next_due_at":
+        return total, await _by_due_time(session, query, descending=descending, offset=offset, limit=limit)
+    query = query.order_by(*([key.desc(), id_.desc()] if descending else [key, id_]))
+    return total, list(await session.exec(query.offset(offset).limit(limit)))
 
 
-def _filtered(wanted: TaskFilter) -> tuple[SelectOfScalar[Task], SQLColumnExpression[Any]]:
-    """The tasks wanted, and the column that has their ids in the index of the narrowest list."""
-    query: SelectOfScalar[Task] = select(Task)
-    id_: SQLColumnExpression[Any] = col(Task.id)
+async def _tasks(session: AsyncSession, ids: list[int]) -> list[Task]:
+    """Tasks by id, in the order given."""
+    found = {task.id: task for task in await session.exec(select(Task).where(_task_id.in_(ids)))}
+    return [found[id_] for id_ in ids if id_ in found]
+
+
+def _filter(
+    wanted: TaskFilter, folded: str, rare: list[str], *, listed: bool
+) -> tuple[SQLColumnExpression[Any], list[SQLColumnExpression[bool]]]:
+    """The ids of the tasks wanted, in the index of the narrowest list, and what must hold; `task` only where needed.
+
+    `folded` is what is searched for, `rare` the grams of it to look up; `listed`: names and such are asked for too.
+    """
+    ids: list[SQLColumnExpression[Any]] = []
+    conditions: list[SQLColumnExpression[bool]] = []
     user = wanted.owner_id if wanted.seen_by is None else wanted.seen_by
-    if wanted.project_id is not None:
-        id_ = col(TaskProject.task_id)
-        query = query.join(TaskProject, id_ == col(Task.id)).where(col(TaskProject.project_id) == wanted.project_id)
     if user is not None:
-        id_ = col(TaskOwner.task_id)
-        query = query.join(TaskOwner, id_ == col(Task.id)).where(col(TaskOwner.owner_id) == user)
+        ids.append(col(TaskOwner.task_id))
+        conditions.append(col(TaskOwner.owner_id) == user)
     if wanted.owner_id is not None:
-        query = query.where(col(TaskOwner.owns))
+        conditions.append(col(TaskOwner.owns))
+    if wanted.project_id is not None:
+        ids.append(col(TaskProject.task_id))
+        conditions.append(col(TaskProject.project_id) == wanted.project_id)
+    if folded or listed:
+        ids.append(col(TaskListing.task_id))
+    if folded:
+        conditions.append(func.strpos(TaskListing.folded_name, folded) > 0)
+    if rare:
+        conditions.append(col(TaskListing.grams).contains(rare))
+    if wanted.status is not None or not ids:
+        ids.append(_task_id)
     if wanted.status is not None:
-        query = query.where(col(Task.status) == wanted.status)
-    if wanted.search:
-        named, folded = aliased(TaskListing), fold(wanted.search)
-        query = query.join(named, col(named.task_id) == id_).where(
-            func.strpos(named.folded_name, folded) > 0, col(named.grams).contains(search_grams(folded))
-        )
-    return query, id_
+        conditions.append(col(Task.status) == wanted.status)
+    return ids[0], [*(one == other for one, other in pairwise(ids)), *conditions]
 
 
 async def _kept_total(session: AsyncSession, wanted: TaskFilter) -> int | None:

@@ -176,9 +176,15 @@ async def test_a_search_counts_up_to_a_bound_and_pages_past_it(scheduler: Schedu
         answer = (await scheduler.eve.get("/scheduler/tasks", params=params)).json()
         return answer["total"], [task["id"] for task in answer["data"]]
 
-    assert await find(search="FEW OF m") == (1, [few])
-    assert await find(search="any", page_size=2) == (queries.COUNTED, [few, made[-1]])
-    assert (await find(search="any", page=queries.COUNTED // 200 + 1, page_size=200))[1] == [*made[5::-1], made[0] - 1]
+    last = [*made[5::-1], made[0] - 1]
+    for _ in ("nothing is known of the names", "it is known that all have these letters"):
+        assert await find(search="FEW OF m") == (1, [few])
+        for sort, order in (("-id", [few, made[-1]]), ("name", [few, made[0] - 1]), ("-name", [made[-1], made[-2]])):
+            assert await find(search="any", page_size=2, sort=sort) == (queries.COUNTED, order)
+        assert (await find(search="any", page=queries.COUNTED // 200 + 1, page_size=200))[1] == last
+        assert (await find(search="any", page=9, page_size=200))[1] == []
+        async with service.database.transaction() as session:
+            await session.execute(text("ANALYZE task_listing"))
 
 
 async def test_a_list_that_has_not_changed_is_not_sent_again(scheduler: Scheduler) -> None:

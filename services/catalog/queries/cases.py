@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, any_, func, literal, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import func, text
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from kit.errors import NotFound
-from kit.grams import fold, search_grams
+from kit.grams import FOUND_BY_GRAMS, fold, rare_grams
 from kit.http import Page, Paging
 from services.catalog import rules
 from services.catalog.models import Case, CaseCall, CaseRevision, Module, Project
@@ -152,20 +152,23 @@ async def list_cases(session: AsyncSession, paging: Paging, wanted: CaseFilter, 
 
     Raises: NotFound (no such project or module).
     """
-    conditions = await _conditions(session, wanted)
-    column = getattr(Case, sort.removeprefix("-"))
-    order = [column.desc(), col(Case.id).desc()] if sort.startswith("-") else [column, col(Case.id)]
+    folded = fold(wanted.search or "")
+    rare = await rare_grams(session, "case", folded, COUNTED) if folded else []
+    conditions = await _conditions(session, wanted, folded, rare)
+    key = getattr(Case, sort.removeprefix("-"))
+    descending, first, size = sort.startswith("-"), paging.offset, paging.page_size
+    query = select(Case).where(*conditions).limit(size).offset(first)
     if wanted.filtered:
-        some = select(Case.id).where(*conditions).limit(COUNTED + 1).subquery()
-        found = (await session.exec(select(func.array_agg(some.c.id)))).one() or []
+        enough = FOUND_BY_GRAMS if rare else COUNTED
+        some = select(col(Case.id).label("id"), key.label("key")).where(*conditions).limit(enough + 1).subquery().c
+        in_order = [some.key.desc(), some.id.desc()] if descending else [some.key, some.id]
+        found = (await session.exec(select(func.array_agg(aggregate_order_by(some.id, *in_order))))).one() or []
         total = min(len(found), COUNTED)
-        query = select(Case).where(
-            *(conditions if len(found) > COUNTED else [col(Case.id) == any_(literal(found, ARRAY(Integer)))])
-        )
+        if len(found) <= enough:  # these are all
+            query = select(Case).where(col(Case.id).in_(found[first : first + size]))
     else:
         total = await _kept_total(session, wanted)
-        query = select(Case).where(*conditions)
-    query = query.order_by(*order).limit(paging.page_size).offset(paging.offset)
+    query = query.order_by(*([key.desc(), col(Case.id).desc()] if descending else [key, col(Case.id)]))
     data = await case_items(session, (await session.exec(query)).all())
     return Page(total=total, page=paging.page, page_size=paging.page_size, data=data)
 
@@ -178,7 +181,10 @@ async def _modules(session: AsyncSession, wanted: CaseFilter) -> set[int]:
     return rules.subtree(module.id, await parents_of(session, module.project_id))
 
 
-async def _conditions(session: AsyncSession, wanted: CaseFilter) -> list[ColumnElement[bool]]:
+async def _conditions(
+    session: AsyncSession, wanted: CaseFilter, folded: str, rare: list[str]
+) -> list[ColumnElement[bool]]:
+    """What must hold; `folded` is what is searched for, `rare` the grams of it to look up."""
     conditions: list[ColumnElement[bool]] = []
     if wanted.project_id is not None:
         await present_project(session, wanted.project_id)
@@ -192,10 +198,10 @@ async def _conditions(session: AsyncSession, wanted: CaseFilter) -> list[ColumnE
         conditions.append(
             col(Case.module_id) == modules.pop() if len(modules) == 1 else col(Case.module_id).in_(modules)
         )
-    if wanted.search:
-        folded = fold(wanted.search)
-        conditions.append(col(Case.grams).contains(search_grams(folded)))
+    if folded:
         conditions.append(func.strpos(Case.folded_name, folded) > 0)
+    if rare:
+        conditions.append(col(Case.grams).contains(rare))
     if wanted.tag is not None:
         conditions.append(col(Case.tags).contains([wanted.tag]))
     if wanted.ids is not None:
