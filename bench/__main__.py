@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import executor, lists, loop, reports, scheduler
+from bench import executor, lists, loop, reports, scheduler, viewers
 from bench.report import Report
 
 PARTS = {
@@ -15,6 +15,7 @@ PARTS = {
     "loop": loop.measure,
     "lists": lists.measure,
     "reports": reports.measure,
+    "viewers": viewers.measure,
 }
 
 

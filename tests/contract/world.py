@@ -23,6 +23,8 @@ ROLES = ("anonymous", "stranger", "member", "superuser", "read", "run", "write",
 """`read`, `run`, `write`: API tokens of the member. `newcomer`: who must change the password first."""
 DEFAULT_PASSWORD = "123456"
 ENDS_THE_SESSION = {"POST /user/logout", "POST /user/change-password"}
+ENDLESS = {"GET /scheduler/events"}
+"""They answer for as long as somebody listens: that they begin is all that is seen."""
 
 
 def operations() -> list[str]:
@@ -52,6 +54,11 @@ class World:
         ids = self.ids | (await FRESH[operation](self, caller) if operation in FRESH else {})
         query = {name: str(ids[id_]) for name, id_ in QUERIES.get(operation, {}).items()}
         body = BODIES[operation](self) if operation in BODIES else None
+        if operation in ENDLESS:
+            async with caller.stream(method, path) as answer:
+                if answer.is_error:
+                    await answer.aread()
+                return answer
         return await caller.request(method, path.format(**ids), params=query, json=body)
 
     async def caller(self, role: str) -> httpx.AsyncClient:

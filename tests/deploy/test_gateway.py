@@ -111,8 +111,9 @@ async def test_a_sound_request_id_is_passed_on_and_answered_and_another_is_repla
     assert answer.json()["headers"]["X-Request-ID"] == answer.headers["X-Request-ID"] != "no good"
 
 
-async def test_the_events_of_a_run_come_through_at_once(client: httpx.AsyncClient) -> None:
-    async with client.stream("GET", "/runs/1/events") as answer:
+@pytest.mark.parametrize("path", ["/runs/1/events", "/scheduler/events"])
+async def test_events_come_through_at_once(client: httpx.AsyncClient, path: str) -> None:
+    async with client.stream("GET", path) as answer:
         assert await anext(answer.aiter_bytes()) == b"event: snapshot\n\n"
 
 
