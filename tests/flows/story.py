@@ -67,6 +67,17 @@ class Shop:
         found: list[dict[str, Any]] = [task for task in listed["data"] if task["id"] == task_id]
         return found[0]
 
+    async def run_ids(self, task_ids: list[int]) -> list[str]:
+        """Ids of all runs of the tasks."""
+        found: list[str] = []
+        cursor = ""
+        while True:
+            page = await ok(self.tester.get("/runs", params={"limit": 200, **({"cursor": cursor} if cursor else {})}))
+            found += [run["run_id"] for run in page["data"] if run["task_id"] in task_ids]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return found
+
     async def ended(self, task_id: int, timeout: float = 60) -> dict[str, Any]:  # noqa: ASYNC109 (handed to `until`)
         """The task once its run has ended."""
 

@@ -101,6 +101,7 @@ async def check_mails(smtp: SmtpServer, public_url: str, run_id: str) -> None:
             assert f"{public_url}/console/runs/{run_id}" in body
 
 
+@pytest.mark.parametrize("mode", ["one"])
 async def test_bad_input_is_refused_and_nothing_is_written(rounds: Rounds, target: Target) -> None:
     shop = await open_shop(rounds.url, target)
     case = await shop.case("Order is paid", log_in_step())

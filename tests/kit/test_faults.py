@@ -1,4 +1,7 @@
-"""Rule 7: a database or broker that is away for a minute costs nothing but the minute."""
+"""Rule 7: a database or broker that is away costs nothing but the time that it is away.
+
+ROUNDS_TEST_OUTAGE_SECONDS says how long that is (10; an event that fails by itself is a dead letter after 0.04 s here).
+"""
 
 import os
 from pathlib import Path
@@ -18,7 +21,7 @@ from tests.support.postgres import Postgres, own_postgres
 from tests.support.proxy import proxy_to
 from tests.support.wait import elapsed, until
 
-OUTAGE_SECONDS = float(os.environ.get("ROUNDS_TEST_OUTAGE_SECONDS", "60"))
+OUTAGE_SECONDS = float(os.environ.get("ROUNDS_TEST_OUTAGE_SECONDS", "10"))
 pytestmark = pytest.mark.timeout(240)
 
 
