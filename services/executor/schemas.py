@@ -212,8 +212,9 @@ class RunListed(RunBase):
 
 
 class RunRead(RunBase):
-    """The report of a run."""
+    """The report of a run. An open one has ended by `ends_by` at the latest."""
 
+    ends_by: datetime | None
     cases: list[CaseRunRead]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -238,6 +238,7 @@ async def test_a_run_is_followed_from_a_snapshot_to_its_end(executor: Executor) 
     events = await follow(executor, run_id, executor.target.release)
 
     assert events[0][1]["status"] == "running"
+    assert events[-1][1]["ends_by"] is None
     told = [(name, body.get("path") or body.get("status")) for name, body in events[1:]]
     assert told == [
         ("step.completed", "1"),
@@ -245,6 +246,26 @@ async def test_a_run_is_followed_from_a_snapshot_to_its_end(executor: Executor) 
         ("case.completed", "passed"),
         ("run.completed", "passed"),
     ]
+
+
+async def test_an_open_run_tells_when_it_has_ended_at_the_latest(executor: Executor) -> None:
+    executor.target.hold()
+    slow = await executor.case(get("/held"), options={"timeout_ms": 60_000})
+    run_id = await executor.due(slow, slow)
+
+    def ends_after(report: dict[str, Any]) -> timedelta:
+        ends_by, created_at = (datetime.fromisoformat(report[name]) for name in ("ends_by", "created_at"))
+        return ends_by - created_at
+
+    await until(lambda: executor.target.count("/held") == 1)
+    first = await executor.report(run_id)
+    alone = await executor.due(slow)
+    await until(lambda: executor.target.count("/held") == 2)
+    second = await executor.report(alone)
+    executor.target.release()
+
+    assert ends_after(first) == timedelta(days=1)  # a case still waits
+    assert timedelta(seconds=60) <= ends_after(second) < timedelta(seconds=90)
 
 
 async def read(lines: AsyncIterator[str], until_event: str) -> list[tuple[str, str]]:

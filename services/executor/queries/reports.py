@@ -146,7 +146,18 @@ async def run_report(session: AsyncSession, run_id: UUID) -> tuple[Run, RunRead]
     query = select(CaseRun).where(col(CaseRun.run_id) == run_id).options(light)
     cases = list(await session.exec(query.order_by(col(CaseRun.position), col(CaseRun.data_row))))
     names = await _project_names(session, {case.project_id for case in cases})
-    return run, RunRead(**_run(run), cases=[CaseRunRead(**_case(case, names)) for case in cases])
+    read = [CaseRunRead(**_case(case, names)) for case in cases]
+    return run, RunRead(**_run(run), ends_by=_ends_by(run, cases), cases=read)
+
+
+def _ends_by(run: Run, cases: Sequence[CaseRun]) -> datetime | None:
+    """When an open run has ended at the latest: what runs has a deadline of its own, what waits only the run's."""
+    if run.status not in OPEN:
+        return None
+    at_last = run.created_at + timedelta(seconds=executor_settings().run_timeout_seconds)
+    deadlines = [case.deadline_at for case in cases if case.status == "running" and case.deadline_at is not None]
+    waits = any(case.status in {"queued", "waiting"} for case in cases)
+    return min(at_last, max(deadlines)) if deadlines and not waits else at_last
 
 
 async def _project_names(session: AsyncSession, ids: set[int]) -> dict[int, str]:
