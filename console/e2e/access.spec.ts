@@ -65,6 +65,7 @@ const dialogs = (): [string, RegExp][] => [
 async function barriers(page: Page, what: string): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page })
     .withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"])
+    .setLegacyMode() // else it opens a page of its own each time, for frames that there are none of
     .analyze();
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
@@ -90,7 +91,7 @@ for (const [language, theme] of FULL ? looks : looks.slice(0, 2)) {
     context,
     page,
   }) => {
-    test.setTimeout(600_000);
+    test.setTimeout(240_000);
     await enter(context, language, theme);
     const found: string[] = [];
     for (const path of [...filled(), ...bare(), ...wrong]) {
@@ -103,7 +104,9 @@ for (const [language, theme] of FULL ? looks : looks.slice(0, 2)) {
       const dialog = page.getByRole("dialog");
       await expect(dialog).toBeVisible();
       // What still moves is judged by its passing colours.
-      await dialog.evaluate((one) => Promise.all(one.getAnimations({ subtree: true }).map(({ finished }) => finished)));
+      await dialog.evaluate((one) =>
+        Promise.allSettled(one.getAnimations({ subtree: true }).map(({ finished }) => finished)),
+      );
       found.push(...(await barriers(page, `${path} dialog`)));
     }
     await page.evaluate(() => localStorage.removeItem("rounds.session"));
@@ -213,7 +216,7 @@ test("27: pages ask the API as rarely as agreed, and a hidden tab asks nothing",
     });
     await page.clock.install();
     await open(page, path);
-    const own = calls.filter((call) => !FRAME.has(call));
+    const own = calls.filter((call) => !FRAME.has(call) && !call.endsWith("/events"));
     if (own.length > most) over.push(`${path}: ${own.length} of ${most}: ${own.join(" ")}`);
     await page.clock.runFor(5000);
     await expect.poll(() => calls.includes("/scheduler/status")).toBe(true);

@@ -1,5 +1,21 @@
 import type { Page } from "@playwright/test";
-import { api, apiToken, BASE, expect, logIn, PASSWORD, runOf, seed, sent, TARGET, TESTER, test } from "./rounds";
+import {
+  api,
+  apiToken,
+  BASE,
+  expect,
+  logIn,
+  openSeeded,
+  PASSWORD,
+  pasteCurl,
+  runOf,
+  seed,
+  sent,
+  storedText,
+  TARGET,
+  TESTER,
+  test,
+} from "./rounds";
 
 /** Everything that this browser keeps of unsaved cases. */
 const drafts = () =>
@@ -17,9 +33,7 @@ const drafts = () =>
 test("10, 12: a click on 9007199254740993 adds an assertion with its exact digits, and undo takes it away", async ({
   inside: page,
 }) => {
-  const token = await apiToken();
-  const made = await seed(token);
-  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  const { token, ...made } = await openSeeded(page);
   await page.getByRole("button", { name: "试运行全部" }).click();
   const value = page.locator(".answer .cm-line", { hasText: "9007199254740993" });
   await value.click({ position: { x: 70, y: 6 } });
@@ -31,15 +45,11 @@ test("10, 12: a click on 9007199254740993 adds an assertion with its exact digit
   await page.getByRole("button", { name: /断言 = 9007199254740993/ }).click();
   await page.keyboard.press("Control+s");
   await expect(page.getByText("已保存为版本 2")).toBeVisible();
-  const saved = await (
-    await fetch(`${BASE}/catalog/cases/${made.case}`, { headers: { Authorization: `Token ${token}` } })
-  ).text();
-  expect(saved).toContain("9007199254740993");
+  expect(await storedText(token, made.case)).toContain("9007199254740993");
 });
 
 test("14: unsaved edits are offered again after a reload", async ({ inside: page }) => {
-  const made = await seed(await apiToken());
-  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await openSeeded(page);
   await page.getByLabel("URL").fill("{{base_url}}/draft");
   await expect(page.getByText("*未保存")).toBeVisible();
   await expect.poll(() => page.evaluate(drafts)).toContain("/draft");
@@ -50,9 +60,7 @@ test("14: unsaved edits are offered again after a reload", async ({ inside: page
 });
 
 test("13: two who save one case: the second sees both texts, and nothing is lost", async ({ inside: page }) => {
-  const token = await apiToken();
-  const made = await seed(token);
-  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  const { token, ...made } = await openSeeded(page);
   await page.getByLabel("用例名称").fill("mine");
   const now = await api<{ document: object }>("GET", `/catalog/cases/${made.case}`, token);
   const theirs = { ...now.document, name: "theirs", tags: ["theirs"] };
@@ -71,8 +79,7 @@ test("13: two who save one case: the second sees both texts, and nothing is lost
 });
 
 test("5: a log-in elsewhere leaves the page and what was typed", async ({ inside: page }) => {
-  const made = await seed(await apiToken());
-  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await openSeeded(page);
   await page.getByLabel("用例名称").fill("typed before");
   await logIn();
   await page.getByRole("button", { name: "试运行全部" }).click();
@@ -117,9 +124,7 @@ async function pick(page: Page, text: string, inside = 2): Promise<void> {
 test("11: a click or Enter on a value adds assertion and capture with a path that is judged passed, for awkward keys too", async ({
   inside: page,
 }) => {
-  const token = await apiToken();
-  const made = await seed(token);
-  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  const { token, ...made } = await openSeeded(page);
   await page.getByRole("button", { name: "试运行全部" }).click();
   await expect(page.locator(".answer .cm-line", { hasText: "9007199254740993" })).toBeVisible();
   let row = 1;
@@ -169,8 +174,7 @@ test("10: the saved case and the request of the next run carry the exact digits"
   await body.fill('{"id": 9007199254740993, "price": 1.10}');
   await page.keyboard.press("Control+s");
   await expect(page.getByText("已保存为版本 2")).toBeVisible();
-  const stored = await fetch(`${BASE}/catalog/cases/${made.case}`, { headers: { Authorization: `Token ${token}` } });
-  expect(await stored.text()).toContain("9007199254740993");
+  expect(await storedText(token, made.case)).toContain("9007199254740993");
   await runOf(token, [made.case]);
   const seen = await sent("/digits");
   expect(seen.at(-1)?.body).toContain("9007199254740993");
@@ -181,10 +185,7 @@ test("14: after a paste with 存为环境密钥 the token is in no draft, storag
   const made = await seed(token, "Secret");
   const secret = "sk-live-0123456789abcdef";
   await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
-  await page.getByRole("button", { name: "+ 步骤" }).click();
-  await page.getByRole("menuitem", { name: "粘贴 cURL" }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("cURL").fill(`curl ${TARGET}/secret -H 'Authorization: Bearer ${secret}'`);
+  const dialog = await pasteCurl(page, `curl ${TARGET}/secret -H 'Authorization: Bearer ${secret}'`);
   await expect(dialog.getByRole("checkbox")).toBeChecked();
   await dialog.getByRole("button", { name: "插入 1 个步骤" }).click();
   await expect(dialog).toBeHidden();
@@ -194,8 +195,7 @@ test("14: after a paste with 存为环境密钥 the token is in no draft, storag
   expect(await page.content()).not.toContain(secret);
   await page.keyboard.press("Control+s");
   await expect(page.getByText("已保存为版本 2")).toBeVisible();
-  const stored = await fetch(`${BASE}/catalog/cases/${made.case}`, { headers: { Authorization: `Token ${token}` } });
-  expect(await stored.text()).not.toContain(secret);
+  expect(await storedText(token, made.case)).not.toContain(secret);
   await runOf(token, [made.case]);
   expect((await sent("/secret")).at(-1)?.headers).toContainEqual(["Authorization", `Bearer ${secret}`]);
 });

@@ -1,4 +1,4 @@
-import { api, apiToken, BASE, expect, open, runOf, seed, settle, TARGET, TESTER, test } from "./rounds";
+import { api, apiToken, BASE, expect, open, pasteCurl, runOf, seed, settle, TARGET, TESTER, test } from "./rounds";
 
 const HTML = `<img src=x onerror="window.__xss=1"></script><script>window.__xss=1</script>`;
 /** Names of at most 100 characters. */
@@ -12,6 +12,7 @@ const NAMES = [
 test("28: hostile names, headers, bodies, addresses, errors, pastes and mails are shown as text", async ({
   inside: page,
 }) => {
+  test.setTimeout(240_000); // two dozen pages
   const token = await apiToken();
   const made = await seed(token, "Hostile");
   const path = `/hostile-${Date.now()}`;
@@ -135,12 +136,10 @@ test("28: hostile names, headers, bodies, addresses, errors, pastes and mails ar
   await look("the mail");
 
   await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
-  await page.getByRole("button", { name: "+ 步骤" }).click();
-  await page.getByRole("menuitem", { name: "粘贴 cURL" }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog
-    .getByLabel("cURL")
-    .fill(`curl 'https://x.test/${HTML.replaceAll("'", "")}' -H 'X: ${HTML}' --colour '${HTML}'`);
+  const dialog = await pasteCurl(
+    page,
+    `curl 'https://x.test/${HTML.replaceAll("'", "")}' -H 'X: ${HTML}' --colour '${HTML}'`,
+  );
   await expect(dialog.getByRole("button", { name: /插入/ })).toBeVisible();
   await look("the paste");
   await dialog.getByRole("button", { name: /插入/ }).click();

@@ -1,5 +1,5 @@
 import type { Locator, Page } from "@playwright/test";
-import { api, apiToken, BASE, expect, seed, test } from "./rounds";
+import { api, apiToken, BASE, expect, seed, storedText, test } from "./rounds";
 
 /** Press Tab (or another key) until something has the focus, which must be seen. Fails where it is not reached. */
 async function reach(page: Page, target: Locator, key = "Tab", most = 80): Promise<void> {
@@ -251,10 +251,8 @@ test("9: a pasted cURL yields its method, address, headers and body in the edito
   await page.keyboard.press("Escape");
   await page.keyboard.press("Control+s");
   await expect(page.getByText("已保存为版本 2")).toBeVisible();
-  const text = await (
-    await fetch(`${BASE}/catalog/cases/${made.case}`, { headers: { Authorization: `Token ${token}` } })
-  ).text();
-  const { document } = JSON.parse(text.replaceAll(/(?<=: ?)\d{17,}/g, '"$&"')) as {
+  const text = await storedText(token, made.case);
+  const { document } = JSON.parse(text.replaceAll(/(?<=: ?)\d{16,}/g, '"$&"')) as {
     document: { steps: { request: { headers?: Record<string, string> | [string, string][]; body?: object } }[] };
   };
   const added = document.steps.slice(1, 1 + PASTED.length);

@@ -1,4 +1,4 @@
-import { type BrowserContext, test as base, expect, type Page, type Request } from "@playwright/test";
+import { type BrowserContext, test as base, expect, type Locator, type Page, type Request } from "@playwright/test";
 import type { Seen } from "./target";
 
 export const BASE = process.env.E2E_BASE as string;
@@ -97,7 +97,7 @@ export async function enter(
 /** Open a page of the console, and wait until it has its heading and all that it asked for. */
 export async function open(page: Page, path: string, base = BASE): Promise<void> {
   const pending = new Set<Request>();
-  const begin = (request: Request) => request.url().endsWith("/events") || pending.add(request);
+  const begin = (request: Request) => new URL(request.url()).pathname.endsWith("/events") || pending.add(request);
   const end = (request: Request) => pending.delete(request);
   page.on("request", begin).on("requestfinished", end).on("requestfailed", end);
   await page.goto(`${base}/console${path}`);
@@ -157,6 +157,28 @@ export async function seed(token: string, name = "Shop", path = "/two"): Promise
     module,
     case: id(await api("POST", `/catalog/modules/${module}/cases`, token, { document })),
   };
+}
+
+/** Seed a project, and have its case open in the editor. */
+export async function openSeeded(page: Page, name?: string, path?: string): Promise<Seed & { token: string }> {
+  const token = await apiToken();
+  const made = await seed(token, name, path);
+  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  return { ...made, token };
+}
+
+/** Have a cURL in the dialog that turns it into steps. */
+export async function pasteCurl(page: Page, curl: string): Promise<Locator> {
+  await page.getByRole("button", { name: "+ 步骤" }).click();
+  await page.getByRole("menuitem", { name: "粘贴 cURL" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("cURL").fill(curl);
+  return dialog;
+}
+
+/** A stored case as the API writes it: digits are not read as numbers. */
+export async function storedText(token: string, id: number): Promise<string> {
+  return (await fetch(`${BASE}/catalog/cases/${id}`, { headers: { Authorization: `Token ${token}` } })).text();
 }
 
 /** What the target was sent at a path. */

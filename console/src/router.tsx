@@ -1,6 +1,10 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { projects, queryClient } from "./api/queries";
+import { recovered } from "./api/reach";
 import { getSession } from "./api/session";
 import { LoginPage } from "./features/auth/LoginPage";
+import { Broken, NotFound } from "./features/home/NotFound";
+import { currentProject } from "./features/home/project";
 
 /** Filters of lists as they stand in the address: plain strings. */
 export type Search = Record<string, string | undefined>;
@@ -12,6 +16,25 @@ function plain(search: Record<string, unknown>): Search {
       .map(([key, value]) => [key, String(value)]),
   );
 }
+
+/**
+ * A page whose code is fetched when it is first shown. Where it does not come, the address is loaded anew once the server
+ * answers: the router itself would do it at once, and leave the reader with the browser's own page of errors.
+ */
+function lazy<M extends Record<string, unknown>, K extends keyof M & string>(load: () => Promise<M>, name: K) {
+  return lazyRouteComponent(() => load().catch(loadAnew), name);
+}
+
+async function loadAnew(error: unknown): Promise<never> {
+  await recovered();
+  const last = Number(sessionStorage.getItem(RELOADED) ?? 0);
+  if (Date.now() - last < 10_000) throw error;
+  sessionStorage.setItem(RELOADED, String(Date.now()));
+  location.reload();
+  return new Promise(() => {});
+}
+
+const RELOADED = "rounds.reloaded";
 
 const root = createRootRoute({ validateSearch: plain });
 
@@ -28,98 +51,109 @@ const password = createRoute({
   getParentRoute: () => root,
   path: "/password",
   beforeLoad: guard,
-  component: lazyRouteComponent(() => import("./features/auth/PasswordPage"), "PasswordPage"),
+  component: lazy(() => import("./features/auth/PasswordPage"), "PasswordPage"),
 });
 const shell = createRoute({
   getParentRoute: () => root,
   id: "shell",
   beforeLoad: guard,
-  component: lazyRouteComponent(() => import("./features/home/Shell"), "Shell"),
+  component: lazy(() => import("./features/home/Shell"), "Shell"),
 });
 
 const page = <P extends string>(path: P, component: ReturnType<typeof lazyRouteComponent>) =>
   createRoute({ getParentRoute: () => shell, path, component });
 
+/** The cases of the project last looked at: asked for before it is known which one that is. */
+const cases = createRoute({
+  getParentRoute: () => shell,
+  path: "/cases",
+  beforeLoad: async () => {
+    const pid = currentProject((await queryClient.ensureQueryData(projects)).data);
+    throw redirect({ to: (pid === null ? "/projects" : `/p/${pid}/cases`) as "/", replace: true });
+  },
+});
+
 const pages = [
+  cases,
   page(
     "/",
-    lazyRouteComponent(() => import("./features/home/HomePage"), "HomePage"),
+    lazy(() => import("./features/home/HomePage"), "HomePage"),
   ),
   page(
     "/projects",
-    lazyRouteComponent(() => import("./features/projects/ProjectsPage"), "ProjectsPage"),
+    lazy(() => import("./features/projects/ProjectsPage"), "ProjectsPage"),
   ),
   page(
     "/p/$pid/settings",
-    lazyRouteComponent(() => import("./features/projects/ProjectSettingsPage"), "ProjectSettingsPage"),
+    lazy(() => import("./features/projects/ProjectSettingsPage"), "ProjectSettingsPage"),
   ),
   page(
     "/p/$pid/cases",
-    lazyRouteComponent(() => import("./features/cases/CasesPage"), "CasesPage"),
+    lazy(() => import("./features/cases/CasesPage"), "CasesPage"),
   ),
   page(
     "/p/$pid/cases/$id",
-    lazyRouteComponent(() => import("./features/cases/CasePage"), "CasePage"),
+    lazy(() => import("./features/cases/CasePage"), "CasePage"),
   ),
   page(
     "/p/$pid/import",
-    lazyRouteComponent(() => import("./features/imports/ImportPage"), "ImportPage"),
+    lazy(() => import("./features/imports/ImportPage"), "ImportPage"),
   ),
   page(
     "/p/$pid/environments",
-    lazyRouteComponent(() => import("./features/environments/EnvironmentsPage"), "EnvironmentsPage"),
+    lazy(() => import("./features/environments/EnvironmentsPage"), "EnvironmentsPage"),
   ),
   page(
     "/tasks",
-    lazyRouteComponent(() => import("./features/tasks/TasksPage"), "TasksPage"),
+    lazy(() => import("./features/tasks/TasksPage"), "TasksPage"),
   ),
   page(
     "/tasks/new",
-    lazyRouteComponent(() => import("./features/tasks/TaskFormPage"), "TaskFormPage"),
+    lazy(() => import("./features/tasks/TaskFormPage"), "TaskFormPage"),
   ),
   page(
     "/tasks/$id",
-    lazyRouteComponent(() => import("./features/tasks/TaskPage"), "TaskPage"),
+    lazy(() => import("./features/tasks/TaskPage"), "TaskPage"),
   ),
   page(
     "/tasks/$id/edit",
-    lazyRouteComponent(() => import("./features/tasks/TaskFormPage"), "TaskFormPage"),
+    lazy(() => import("./features/tasks/TaskFormPage"), "TaskFormPage"),
   ),
   page(
     "/runs",
-    lazyRouteComponent(() => import("./features/runs/RunsPage"), "RunsPage"),
+    lazy(() => import("./features/runs/RunsPage"), "RunsPage"),
   ),
   page(
     "/runs/$id",
-    lazyRouteComponent(() => import("./features/runs/RunPage"), "RunPage"),
+    lazy(() => import("./features/runs/RunPage"), "RunPage"),
   ),
   page(
     "/runs/$id/cases/$cid",
-    lazyRouteComponent(() => import("./features/runs/RunPage"), "RunPage"),
+    lazy(() => import("./features/runs/RunPage"), "RunPage"),
   ),
   page(
     "/me",
-    lazyRouteComponent(() => import("./features/me/MePage"), "MePage"),
+    lazy(() => import("./features/me/MePage"), "MePage"),
   ),
   page(
     "/me/tokens",
-    lazyRouteComponent(() => import("./features/me/TokensPage"), "TokensPage"),
+    lazy(() => import("./features/me/TokensPage"), "TokensPage"),
   ),
   page(
     "/admin/users",
-    lazyRouteComponent(() => import("./features/admin/UsersPage"), "UsersPage"),
+    lazy(() => import("./features/admin/UsersPage"), "UsersPage"),
   ),
   page(
     "/admin/deliveries",
-    lazyRouteComponent(() => import("./features/notifications/DeliveriesPage"), "DeliveriesPage"),
+    lazy(() => import("./features/notifications/DeliveriesPage"), "DeliveriesPage"),
   ),
   page(
     "/admin/health",
-    lazyRouteComponent(() => import("./features/admin/HealthPage"), "HealthPage"),
+    lazy(() => import("./features/admin/HealthPage"), "HealthPage"),
   ),
   page(
     "/admin/audit",
-    lazyRouteComponent(() => import("./features/admin/AuditPage"), "AuditPage"),
+    lazy(() => import("./features/admin/AuditPage"), "AuditPage"),
   ),
 ];
 
@@ -127,6 +161,6 @@ export const router = createRouter({
   routeTree: root.addChildren([login, password, shell.addChildren(pages)]),
   basepath: "/console",
   defaultPreload: "intent",
-  defaultNotFoundComponent: lazyRouteComponent(() => import("./features/home/NotFound"), "NotFound"),
-  defaultErrorComponent: lazyRouteComponent(() => import("./features/home/NotFound"), "Broken"),
+  defaultNotFoundComponent: NotFound,
+  defaultErrorComponent: Broken,
 });

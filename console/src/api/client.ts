@@ -32,7 +32,8 @@ export class ApiError extends Error {
 }
 
 export interface Options {
-  query?: Record<string, string | number | boolean | null | undefined>;
+  /** A list repeats its name. */
+  query?: Record<string, string | number | boolean | null | undefined | string[]>;
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
@@ -54,7 +55,8 @@ export function authHeaders(): Record<string, string> {
 export async function fetchApi(method: string, path: string, options: Options = {}): Promise<Response> {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(options.query ?? {})) {
-    if (value !== undefined && value !== null && value !== "") query.set(name, String(value));
+    if (Array.isArray(value)) for (const one of value) query.append(name, one);
+    else if (value !== undefined && value !== null && value !== "") query.set(name, String(value));
   }
   const timeout = AbortSignal.timeout(options.timeout ?? 15_000);
   const headers: Record<string, string> = { ...(options.anonymous ? {} : authHeaders()), ...options.headers };

@@ -39,6 +39,20 @@ export function onRecovery(recovered: () => void): void {
   recoveries.add(recovered);
 }
 
+/** Something could not be fetched for want of an answer: resolves when there is one again. */
+export function recovered(): Promise<void> {
+  clearTimeout(timer);
+  set(true);
+  return new Promise((resolve) => {
+    const once = () => {
+      recoveries.delete(once);
+      resolve();
+    };
+    recoveries.add(once);
+    void knock();
+  });
+}
+
 export function useDown(): boolean {
   return useSyncExternalStore(
     (listener) => {

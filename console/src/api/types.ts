@@ -101,8 +101,8 @@ export interface Step {
   case_id?: number;
   steps?: Step[];
   for_each?: { in: Json; as: string; max?: number };
-  repeat_until?: Record<string, Json>;
-  when?: Record<string, Json>;
+  repeat_until?: Assert & { max: number; interval_ms?: number };
+  when?: Assert;
   [key: string]: unknown;
 }
 

@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
-import { child, valueAt } from "./jsonpath";
+import { describe, expect, it, test } from "vitest";
+import { child, everyItem, valueAt } from "./jsonpath";
 
 const text = `{
   "id": 9007199254740993,
@@ -10,6 +10,18 @@ const text = `{
   "中文": -1.5e3
 }`;
 const at = (piece: string) => valueAt(text, text.indexOf(piece) + 1);
+
+describe("every item", () => {
+  it.each([
+    ["$.items[1].sku", "$.items[*].sku"],
+    ["$[0][12]", "$[0][*]"],
+    ["$['a[1]'].b", null],
+    ["$['it\\'s'][3]['[4]']", "$['it\\'s'][*]['[4]']"],
+    ["$.plain", null],
+  ])("of %s is %s", (path, wanted) => {
+    expect(everyItem(path)).toBe(wanted);
+  });
+});
 
 describe("the value under a place of JSON text", () => {
   test("keeps every digit of a long number", () => {

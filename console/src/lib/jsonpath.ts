@@ -24,6 +24,18 @@ export function child(path: string, key: string | number): string {
   return `${path}['${quoted}']`;
 }
 
+/** The path of all items beside one: the last index of a path becomes `[*]`; null where it has none. */
+export function everyItem(path: string): string | null {
+  let at = -1;
+  let quote = false;
+  for (let index = 0; index < path.length; index++) {
+    if (path[index] === "\\" && quote) index++;
+    else if (path[index] === "'") quote = !quote;
+    else if (path[index] === "[" && !quote && /\d/.test(path[index + 1] as string)) at = index;
+  }
+  return at < 0 ? null : `${path.slice(0, at)}[*]${path.slice(path.indexOf("]", at) + 1)}`;
+}
+
 function escapeControl(char: string): string {
   const short: Record<string, string> = { "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
   return short[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;

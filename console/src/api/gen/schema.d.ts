@@ -1076,6 +1076,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/scheduler/tasks/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow tasks
+         * @description `snapshot` (the tasks asked for), then `task.changed` (one of them as it is now) and `task.added` (some task is
+         *     new); `ping` every 15 s. It ends with the session that asked for it, or at once unless `Accept` names
+         *     `text/event-stream`.
+         *
+         *     All who watch share one look at the database, once a second. Who comes back is given a snapshot again.
+         */
+        get: operations["follow_tasks_scheduler_tasks_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/scheduler/tasks/{task_id}": {
         parameters: {
             query?: never;
@@ -5142,7 +5166,7 @@ export interface components {
         };
         /**
          * RunRead
-         * @description The report of a run.
+         * @description The report of a run. An open one has ended by `ends_by` at the latest.
          * @example {
          *       "attempt": 1,
          *       "cases": [
@@ -5250,6 +5274,8 @@ export interface components {
             due_at: string | null;
             /** Duration Ms */
             duration_ms: number | null;
+            /** Ends By */
+            ends_by: string | null;
             /** Environments */
             environments: {
                 [key: string]: components["schemas"]["EnvironmentUsed"];
@@ -8603,6 +8629,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
+        };
+    };
+    follow_tasks_scheduler_tasks_events_get: {
+        parameters: {
+            query?: {
+                /** @description Ids of at most 200 tasks, comma-separated. */
+                ids?: string;
+            };
+            header?: {
+                /** @description Without `text/event-stream` it ends after the snapshot. */
+                accept?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
             };
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["PermissionDenied"];

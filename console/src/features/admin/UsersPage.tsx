@@ -9,6 +9,7 @@ import { useSession } from "~/api/session";
 import type { ListedUser, Page as PageOf } from "~/api/types";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
+import { paging } from "~/ui/paging";
 import { When } from "~/ui/When";
 import { UserDialog } from "./UserDialog";
 
@@ -68,14 +69,11 @@ export function UsersPage() {
               size="small"
               dataSource={found.data}
               scroll={{ x: "max-content" }}
-              pagination={{
-                current: page,
-                pageSize: 20,
-                total: found.total,
-                showSizeChanger: false,
-                hideOnSinglePage: true,
-                onChange: (next) => void navigate({ to: ".", search: { ...search, page: String(next) } as never }),
-              }}
+              pagination={paging(
+                page,
+                found.total,
+                (next) => void navigate({ to: ".", search: { ...search, page: next } as never }),
+              )}
               columns={[
                 { title: t("login.username"), dataIndex: "username" },
                 { title: t("users.realName"), dataIndex: "real_name" },

@@ -13,6 +13,7 @@ import { percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
+import { paging } from "~/ui/paging";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 import { BulkMenu } from "./BulkMenu";
@@ -148,14 +149,7 @@ export function CasesPage() {
                           }
                         : undefined
                     }
-                    pagination={{
-                      current: page,
-                      pageSize: 20,
-                      total: found.total,
-                      showSizeChanger: false,
-                      hideOnSinglePage: true,
-                      onChange: (next) => go({ page: String(next) }),
-                    }}
+                    pagination={paging(page, found.total, (next) => go({ page: next }))}
                     columns={[
                       {
                         title: t("cases.name"),

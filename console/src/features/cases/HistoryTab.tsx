@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Segmented } from "antd";
+import { Segmented, Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
+import { environments } from "~/api/queries";
 import type { CaseItem, CaseRead, Cursor, Page, Run } from "~/api/types";
 import { RunTable } from "~/features/runs/RunTable";
 import { Trends } from "~/features/runs/Trends";
@@ -14,6 +15,8 @@ import { Loaded } from "~/ui/Page";
 export function HistoryTab({ saved }: { saved: CaseRead }) {
   const { t } = useTranslation();
   const [days, setDays] = useState(30);
+  const [environment, setEnvironment] = useState<number>();
+  const known = useQuery(environments(saved.project_id)).data?.data ?? [];
   const runs = useQuery({
     queryKey: ["runs", "case", saved.id],
     queryFn: () => call<Cursor<Run>>("GET", "/runs", { query: { case_id: saved.id, limit: 20 } }),
@@ -26,14 +29,27 @@ export function HistoryTab({ saved }: { saved: CaseRead }) {
   });
   return (
     <div className="stack">
-      <Segmented
-        aria-label={t("runs.period")}
-        style={{ alignSelf: "start" }}
-        value={days}
-        options={[30, 90].map((value) => ({ value, label: t("runs.trend", { count: value }) }))}
-        onChange={setDays}
-      />
-      <Trends by={{ case_id: saved.id }} days={days} title={t("runs.rate")} />
+      <div className="filters" style={{ margin: 0 }}>
+        <Segmented
+          aria-label={t("runs.period")}
+          value={days}
+          options={[30, 90].map((value) => ({ value, label: t("runs.trend", { count: value }) }))}
+          onChange={setDays}
+        />
+        <Select
+          allowClear
+          style={{ minWidth: 180 }}
+          aria-label={t("environments.one")}
+          placeholder={t("runs.anyEnvironment")}
+          value={environment}
+          options={[
+            ...known.map((one) => ({ value: one.id, label: visible(one.name) })),
+            { value: 0, label: t("runs.noEnvironment") },
+          ]}
+          onChange={setEnvironment}
+        />
+      </div>
+      <Trends by={{ case_id: saved.id, environment_id: environment }} days={days} title={t("runs.rate")} />
       <Loaded query={runs}>
         {({ data }) => (data.length ? <RunTable runs={data} /> : <p className="faint">{t("runs.none")}</p>)}
       </Loaded>

@@ -1,6 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
 import { Button, Checkbox, Input } from "antd";
-import { useState } from "react";
+import { useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import type { Environment } from "~/api/types";
@@ -101,42 +101,7 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
       </section>
       <section>
         <h3>{t("environments.secrets")}</h3>
-        {environment && environment.secrets.length > 0 && (
-          <table className="grid">
-            <tbody>
-              {environment.secrets.map((one) => (
-                <tr key={one.name}>
-                  <td>
-                    <code className="mono">{one.name}</code>
-                  </td>
-                  <td className="faint">
-                    {gone.includes(one.name) ? (
-                      t("environments.willBeDeleted")
-                    ) : (
-                      <>
-                        {t("environments.isSet")} · <When at={one.updated_at} />
-                      </>
-                    )}
-                  </td>
-                  <td>
-                    {write && (
-                      <Button
-                        size="small"
-                        onClick={() =>
-                          setGone(
-                            gone.includes(one.name) ? gone.filter((key) => key !== one.name) : [...gone, one.name],
-                          )
-                        }
-                      >
-                        {gone.includes(one.name) ? t("action.undo") : t("action.delete")}
-                      </Button>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        )}
+        {environment && <Secrets secrets={environment.secrets} gone={gone} setGone={write ? setGone : undefined} />}
         {write && (
           <>
             <p className="faint small">{t("environments.secretsHint")}</p>
@@ -158,39 +123,15 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
           onChange={(event) => setProxy(event.target.value)}
         />
       </label>
-      <label htmlFor="environment-authorities">
-        {t("environments.authorities")}
-        <Input.TextArea
-          id="environment-authorities"
-          className="mono"
-          value={authorities}
-          readOnly={!write}
-          placeholder="-----BEGIN CERTIFICATE-----"
-          onChange={(event) => setAuthorities(event.target.value)}
-        />
-      </label>
-      <label htmlFor="environment-certificate">
-        {t("environments.certificate")}
-        <Input.TextArea
-          id="environment-certificate"
-          className="mono"
-          value={certificate}
-          readOnly={!write}
-          placeholder="-----BEGIN CERTIFICATE-----"
-          onChange={(event) => setCertificate(event.target.value)}
-        />
-      </label>
+      <Pem label={t("environments.authorities")} value={authorities} onChange={write ? setAuthorities : undefined} />
+      <Pem label={t("environments.certificate")} value={certificate} onChange={write ? setCertificate : undefined} />
       {write && certificate && (
-        <label htmlFor="environment-key">
-          {t("environments.key")}
-          <Input.TextArea
-            id="environment-key"
-            className="mono"
-            value={key}
-            placeholder={environment?.client_key ? t("environments.isSet") : "-----BEGIN PRIVATE KEY-----"}
-            onChange={(event) => setKey(event.target.value)}
-          />
-        </label>
+        <Pem
+          label={t("environments.key")}
+          value={key}
+          placeholder={environment?.client_key ? t("environments.isSet") : "-----BEGIN PRIVATE KEY-----"}
+          onChange={setKey}
+        />
       )}
       <div className="actions">
         <Checkbox checked={verify} disabled={!write} onChange={(event) => setVerify(event.target.checked)}>
@@ -210,5 +151,79 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
         </Button>
       )}
     </form>
+  );
+}
+
+/** Certificates or a key as text. Read-only without `onChange`. */
+function Pem({
+  label,
+  value,
+  placeholder = "-----BEGIN CERTIFICATE-----",
+  onChange,
+}: {
+  label: string;
+  value: string;
+  placeholder?: string;
+  onChange?: (text: string) => void;
+}) {
+  const id = useId();
+  return (
+    <label htmlFor={id}>
+      {label}
+      <Input.TextArea
+        id={id}
+        className="mono"
+        value={value}
+        readOnly={!onChange}
+        placeholder={placeholder}
+        onChange={(event) => onChange?.(event.target.value)}
+      />
+    </label>
+  );
+}
+
+/** Which secrets are set and since when; each can be marked to be deleted when the form is saved. */
+function Secrets({
+  secrets,
+  gone,
+  setGone,
+}: {
+  secrets: Environment["secrets"];
+  gone: string[];
+  setGone?: (names: string[]) => void;
+}) {
+  const { t } = useTranslation();
+  if (!secrets.length) return null;
+  return (
+    <table className="grid">
+      <tbody>
+        {secrets.map(({ name, updated_at }) => (
+          <tr key={name}>
+            <td>
+              <code className="mono">{name}</code>
+            </td>
+            <td className="faint">
+              {gone.includes(name) ? (
+                t("environments.willBeDeleted")
+              ) : (
+                <>
+                  {t("environments.isSet")} · <When at={updated_at} />
+                </>
+              )}
+            </td>
+            <td>
+              {setGone && (
+                <Button
+                  size="small"
+                  onClick={() => setGone(gone.includes(name) ? gone.filter((one) => one !== name) : [...gone, name])}
+                >
+                  {gone.includes(name) ? t("action.undo") : t("action.delete")}
+                </Button>
+              )}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }

@@ -51,7 +51,7 @@ export function Shell() {
     setLanguage(language);
     tellLanguage(language);
   };
-  const casesPath = pid ? `/p/${pid}/cases` : "/projects";
+  const casesPath = pid ? `/p/${pid}/cases` : "/cases";
   const items = [
     { key: "/", label: t("nav.home"), to: "/" },
     { key: "/p", label: t("nav.cases"), to: casesPath },

@@ -1,6 +1,6 @@
 import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { Alert, Button, Drawer, Select, Table } from "antd";
+import { Alert, Button, Drawer, Table } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -10,7 +10,9 @@ import type { Delivery, DeliveryDetail, Page as PageOf } from "~/api/types";
 import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
+import { Filter } from "~/ui/Filter";
 import { Loaded, Page } from "~/ui/Page";
+import { paging } from "~/ui/paging";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 
@@ -59,14 +61,12 @@ export function DeliveriesPage() {
       {retry.error && <Failure error={retry.error} />}
       <div className="panel">
         <div className="filters">
-          <Select
-            allowClear
-            style={{ width: 140 }}
-            placeholder={t("runs.status")}
-            aria-label={t("runs.status")}
+          <Filter
+            label={t("runs.status")}
             value={search.status}
             options={STATUSES.map((value) => ({ value, label: t(`status.${value}` as "status.passed") }))}
             onChange={(status) => go({ status })}
+            width={140}
           />
           {search.run && <Button onClick={() => go({ run: undefined })}>{t("deliveries.ofRun")} ✕</Button>}
         </div>
@@ -80,14 +80,7 @@ export function DeliveriesPage() {
                 size="small"
                 dataSource={found.data}
                 scroll={{ x: "max-content" }}
-                pagination={{
-                  current: page,
-                  pageSize: 20,
-                  total: found.total,
-                  showSizeChanger: false,
-                  hideOnSinglePage: true,
-                  onChange: (next) => go({ page: String(next) }),
-                }}
+                pagination={paging(page, found.total, (next) => go({ page: next }))}
                 columns={[
                   { title: t("runs.status"), render: (_, one) => <Status status={one.status} /> },
                   {

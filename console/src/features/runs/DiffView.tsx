@@ -1,25 +1,34 @@
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Button } from "antd";
+import { Button, Checkbox } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import type { CaseReport, RunDetail, StepDiff, StepResult } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { prettyJson } from "~/lib/json";
 import { Diff } from "~/ui/Code";
 import { Mono, Value } from "~/ui/Mono";
 import { Loaded } from "~/ui/Page";
 import { When } from "~/ui/When";
+import { differsAlways, ignoredOf, keepIgnored } from "./volatile";
 
 /** A failing step against the last time it passed: changed paths first, the texts on demand. */
 export function DiffView({ run, report, step }: { run: RunDetail; report: CaseReport; step: StepResult }) {
   const { t, i18n } = useTranslation();
+  const [ignored, setIgnored] = useState(() => ignoredOf(report.case_id));
+  const [calm, setCalm] = useState(true);
+  const ignore = (names: string[]) => {
+    keepIgnored(report.case_id, names);
+    setIgnored(names);
+  };
   const diff = useQuery({
-    queryKey: ["diff", run.run_id, report.case_id, report.row],
+    queryKey: ["diff", run.run_id, report.case_id, report.row, ignored],
     queryFn: () =>
       call<{ steps: StepDiff[] }>("GET", `/runs/${run.run_id}/cases/${report.case_id}/diff`, {
-        query: { row: report.row },
+        query: { row: report.row, volatile: ignored },
       }),
+    placeholderData: keepPreviousData,
     retry: false,
     staleTime: Number.POSITIVE_INFINITY,
   });
@@ -30,11 +39,13 @@ export function DiffView({ run, report, step }: { run: RunDetail; report: CaseRe
         const key = `diff.${mine?.reason ?? "never_passed"}`;
         if (!mine?.baseline)
           return <p className="faint">{i18n.exists(key) ? t(key as "diff.never_passed") : mine?.reason}</p>;
-        const rows = [
+        const all = [
           ...(mine.http_status ? [{ path: t("runs.status"), ...mine.http_status }] : []),
           ...mine.json_paths,
           ...mine.headers.map(({ name, ...values }) => ({ path: name, ...values })),
         ];
+        const moving = all.filter((one) => differsAlways(one.before, one.now));
+        const rows = calm ? all.filter((one) => !moving.includes(one)) : all;
         return (
           <div className="stack" style={{ gap: 8 }}>
             <p style={{ margin: 0 }}>
@@ -45,6 +56,25 @@ export function DiffView({ run, report, step }: { run: RunDetail; report: CaseRe
               {mine.baseline.revision !== report.revision &&
                 ` · ${t("diff.caseChanged", { from: mine.baseline.revision, to: report.revision })}`}
             </p>
+            <div className="actions small">
+              <Checkbox checked={calm} onChange={(event) => setCalm(event.target.checked)}>
+                {t("diff.ignoreMoving")}
+              </Checkbox>
+              {calm && moving.length > 0 && <span className="faint">{t("diff.hidden", { count: moving.length })}</span>}
+              {ignored.length > 0 && <span className="faint">{t("diff.ignored")}</span>}
+              {ignored.map((name) => (
+                <span key={name} className="chip mono">
+                  {visible(name)}
+                  <button
+                    type="button"
+                    aria-label={t("action.remove", { what: name })}
+                    onClick={() => ignore(ignored.filter((one) => one !== name))}
+                  >
+                    ✕
+                  </button>
+                </span>
+              ))}
+            </div>
             <table className="grid">
               <tbody>
                 {rows.map((one) => (
@@ -55,6 +85,18 @@ export function DiffView({ run, report, step }: { run: RunDetail; report: CaseRe
                     <td>{"change" in one && one.change === "added" ? "+" : <Value value={one.before} />}</td>
                     <td>→</td>
                     <td>{"change" in one && one.change === "removed" ? "−" : <Value value={one.now} />}</td>
+                    <td className="nowrap">
+                      {one.path !== t("runs.status") && (
+                        <button
+                          type="button"
+                          className="link small"
+                          aria-label={`${t("diff.ignore")} ${one.path}`}
+                          onClick={() => ignore([...ignored, one.path.replace(/\[\d+\]/g, "[*]")])}
+                        >
+                          {t("diff.ignore")}
+                        </button>
+                      )}
+                    </td>
                   </tr>
                 ))}
               </tbody>

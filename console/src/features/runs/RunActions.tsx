@@ -9,6 +9,8 @@ import { copyText, download } from "~/lib/copy";
 import { duration, percent } from "~/lib/time";
 import { isOpen } from "./useRun";
 
+const ENDINGS: Record<string, string> = { junit: "xml", ctrf: "ctrf.json" };
+
 /** Cancel, run again, export, copy a summary. */
 export function RunActions({ run }: { run: RunDetail }) {
   const { t } = useTranslation();
@@ -31,7 +33,7 @@ export function RunActions({ run }: { run: RunDetail }) {
   const exportAs = useMutation({
     mutationFn: async (format: string) => {
       const response = await fetchApi("GET", `/runs/${run.run_id}/export`, { query: { format }, timeout: 60_000 });
-      download(`run-${run.run_id}.${format === "junit" ? "xml" : format}`, await response.blob());
+      download(`run-${run.run_id}.${ENDINGS[format] ?? format}`, await response.blob());
     },
     onError: told,
   });
@@ -71,7 +73,7 @@ export function RunActions({ run }: { run: RunDetail }) {
         autoFocus
         trigger={["click"]}
         menu={{
-          items: ["json", "junit", "html"].map((key) => ({ key, label: key.toUpperCase() })),
+          items: ["json", "junit", "ctrf", "html"].map((key) => ({ key, label: key.toUpperCase() })),
           onClick: ({ key }) => exportAs.mutate(key),
         }}
       >

@@ -56,6 +56,11 @@ export function RunSummary({ run, stream, follow, setFollow }: Props) {
             status={run.cases_failed + run.cases_error > 0 ? "exception" : "active"}
           />
           <div className="actions small faint">
+            {run.ends_by && (
+              <span>
+                {t("runs.endsBy")} <When at={run.ends_by} far />
+              </span>
+            )}
             <span>{stream === "live" ? `● ${t("runs.live")}` : `○ ${t("runs.polling")}`}</span>
             <span className="actions" style={{ gap: 4 }}>
               <Switch size="small" aria-label={t("runs.follow")} checked={follow} onChange={setFollow} />{" "}

@@ -1,12 +1,13 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { Button, Input, Select } from "antd";
+import { Button, Input } from "antd";
 import dayjs from "dayjs";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { projects } from "~/api/queries";
 import type { Cursor, Run } from "~/api/types";
 import { Empty } from "~/ui/Empty";
+import { Filter } from "~/ui/Filter";
 import { Loaded, Page } from "~/ui/Page";
 import { RunTable } from "./RunTable";
 
@@ -46,33 +47,24 @@ export function RunsPage() {
     <Page title={t("nav.runs")}>
       <div className="panel">
         <div className="filters">
-          <Select
-            allowClear
-            style={{ width: 130 }}
-            placeholder={t("runs.status")}
-            aria-label={t("runs.status")}
+          <Filter
+            label={t("runs.status")}
             value={search.status}
             options={STATUSES.map((value) => ({ value, label: t(`status.${value}` as "status.passed") }))}
             onChange={(status) => go({ status })}
           />
-          <Select
-            allowClear
-            style={{ width: 130 }}
-            placeholder={t("runs.trigger")}
-            aria-label={t("runs.trigger")}
+          <Filter
+            label={t("runs.trigger")}
             value={search.trigger}
             options={TRIGGERS.map((value) => ({ value, label: t(`trigger.${value}` as "trigger.api") }))}
             onChange={(trigger) => go({ trigger })}
           />
-          <Select
-            allowClear
-            style={{ width: 180 }}
-            placeholder={t("shell.project")}
-            aria-label={t("shell.project")}
+          <Filter
+            label={t("shell.project")}
             value={search.project}
-            showSearch={{ optionFilterProp: "label" }}
             options={listed.map((one) => ({ value: String(one.id), label: one.name }))}
             onChange={(project) => go({ project })}
+            width={180}
           />
           <Input
             type="date"
@@ -90,11 +82,8 @@ export function RunsPage() {
             value={search.to ? dayjs(search.to).format("YYYY-MM-DD") : ""}
             onChange={({ target }) => go({ to: target.value && dayjs(target.value).endOf("day").toISOString() })}
           />
-          <Select
-            allowClear
-            style={{ width: 130 }}
-            placeholder={t("runs.anyOwner")}
-            aria-label={t("runs.anyOwner")}
+          <Filter
+            label={t("runs.anyOwner")}
             value={search.owner}
             options={[{ value: "me", label: t("runs.mine") }]}
             onChange={(owner) => go({ owner })}

@@ -5,7 +5,7 @@ import type { TrendDay } from "~/api/types";
 import { duration, percent } from "~/lib/time";
 import { Trend } from "~/ui/Trend";
 
-type By = { case_id: number } | { task_id: number } | { project_id: number };
+type By = { case_id: number; environment_id?: number } | { task_id: number } | { project_id: number };
 
 /** Pass rate and duration by day, drawn and as a table. */
 export function Trends({

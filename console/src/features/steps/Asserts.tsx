@@ -2,6 +2,7 @@ import { Button, Checkbox, Input, Select } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Assert, AssertResult, Capture } from "~/api/types";
 import { Value } from "~/ui/Mono";
+import { RemoveButton } from "~/ui/RemoveButton";
 import { Status } from "~/ui/Status";
 import { ValueInput } from "./ValueInput";
 import { PREDICATES, QUERIES, takesValue, WITHOUT_EXPR } from "./words";
@@ -95,13 +96,7 @@ export function Asserts({ asserts, results, readOnly, onChange }: AssertsProps) 
               )}
             </span>
             {!readOnly && (
-              <Button
-                type="text"
-                aria-label={t("action.remove", { what: label })}
-                onClick={() => onChange(asserts.filter((_, at) => at !== index))}
-              >
-                ✕
-              </Button>
+              <RemoveButton what={label} onClick={() => onChange(asserts.filter((_, at) => at !== index))} />
             )}
           </div>
         );
@@ -181,13 +176,7 @@ export function Captures({ captures, results, readOnly, onChange }: CapturesProp
                 (result.found ? <Value value={result.value as string} limit={60} /> : <Status status="failed" />)}
             </span>
             {!readOnly && (
-              <Button
-                type="text"
-                aria-label={t("action.remove", { what: label })}
-                onClick={() => onChange(captures.filter((_, at) => at !== index))}
-              >
-                ✕
-              </Button>
+              <RemoveButton what={label} onClick={() => onChange(captures.filter((_, at) => at !== index))} />
             )}
           </div>
         );

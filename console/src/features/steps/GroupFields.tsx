@@ -1,7 +1,7 @@
 import { Input, InputNumber, Segmented } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Step } from "~/api/types";
-import { JsonValue } from "./BodyEditor";
+import { ConditionFields, HOLDS } from "./ConditionFields";
 import { ValueInput } from "./ValueInput";
 
 interface Props {
@@ -12,7 +12,7 @@ interface Props {
 
 type Loop = "once" | "for_each" | "repeat_until";
 
-const REPEAT = { query: { type: "variable", expr: "done" }, predicate: "==", value: true, max: 10, interval_ms: 1000 };
+const REPEAT = { ...HOLDS, max: 10, interval_ms: 1000 };
 
 /** How often the steps of a group run: once, for each item of a list, or until something holds. */
 export function GroupFields({ step, set, readOnly }: Props) {
@@ -20,6 +20,7 @@ export function GroupFields({ step, set, readOnly }: Props) {
   const loop: Loop = step.for_each ? "for_each" : step.repeat_until ? "repeat_until" : "once";
   const first = { in: "{{items}}", as: "item", max: 100 };
   const each = step.for_each ?? first;
+  const until = step.repeat_until ?? REPEAT;
   const choose = (next: Loop) =>
     set({
       for_each: next === "for_each" ? first : undefined,
@@ -71,11 +72,37 @@ export function GroupFields({ step, set, readOnly }: Props) {
         </div>
       )}
       {loop === "repeat_until" && (
-        <JsonValue
-          label={t("group.repeat_until")}
-          value={step.repeat_until}
-          onChange={readOnly ? undefined : (next: NonNullable<Step["repeat_until"]>) => set({ repeat_until: next })}
-        />
+        <>
+          <ConditionFields
+            label={t("group.repeat_until")}
+            condition={until}
+            readOnly={readOnly}
+            onChange={(next) => set({ repeat_until: next })}
+          />
+          <div className="filters" style={{ margin: 0 }}>
+            <InputNumber
+              prefix={t("group.max")}
+              aria-label={t("group.max")}
+              style={{ width: 150 }}
+              min={1}
+              max={1000}
+              readOnly={readOnly}
+              value={until.max}
+              onChange={(max) => set({ repeat_until: { ...until, max: max ?? 1 } })}
+            />
+            <InputNumber
+              prefix={t("steps.interval")}
+              suffix="ms"
+              aria-label={t("steps.interval")}
+              style={{ width: 200 }}
+              min={0}
+              max={600_000}
+              readOnly={readOnly}
+              value={until.interval_ms ?? 1000}
+              onChange={(interval_ms) => set({ repeat_until: { ...until, interval_ms: interval_ms ?? 0 } })}
+            />
+          </div>
+        </>
       )}
       <p className="faint small">{t("group.hint")}</p>
     </div>

@@ -4,11 +4,12 @@ import { useTranslation } from "react-i18next";
 import type { Assert, Capture, StepResult } from "~/api/types";
 import { copyText, download } from "~/lib/copy";
 import { type Json, parseJson, prettyJson } from "~/lib/json";
-import { type Found, valueAt } from "~/lib/jsonpath";
+import { everyItem, type Found, valueAt } from "~/lib/jsonpath";
 import { bytes, duration } from "~/lib/time";
 import { Code } from "~/ui/Code";
 import { Mono } from "~/ui/Mono";
 import { PlainCode } from "~/ui/PlainCode";
+import { Resizer, useHeight } from "~/ui/Resizer";
 import { AssertTable } from "./AssertTable";
 import { Timings } from "./Timings";
 import "./steps.css";
@@ -136,6 +137,7 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
   const [picked, setPicked] = useState<(Found & { x: number; y: number }) | null>(null);
   const body = result.response?.body ?? "";
   const text = useMemo(() => prettyJson(body), [body]);
+  const pane = useHeight("rounds.answer", 420);
   if (!body) return <p className="faint">{t("report.emptyBody")}</p>;
   const done = () => setPicked(null);
   const add = (predicate: string, value?: Json) => {
@@ -156,6 +158,12 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
     number: "",
     boolean: "is_boolean",
     null: "is_null",
+  };
+  const every = picked && everyItem(picked.path);
+  const addEvery = (items: Json) => {
+    const value = { type: "array", items };
+    if (every) onAssert?.({ query: { type: "jsonpath", expr: every }, predicate: "matches_schema", value });
+    done();
   };
   const scalar = picked && picked.kind !== "object" && picked.kind !== "array";
   const menu = picked && (
@@ -179,6 +187,16 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
       {onAssert && types[picked.kind] && (
         <Button size="small" onClick={() => add(types[picked.kind])}>
           {types[picked.kind]}
+        </Button>
+      )}
+      {onAssert && every && scalar && (
+        <Button size="small" onClick={() => addEvery({ const: parseJson(picked.raw) })}>
+          {t("pick.eachEquals")} {picked.raw.length > 40 ? `${picked.raw.slice(0, 40)}…` : picked.raw}
+        </Button>
+      )}
+      {onAssert && every && (
+        <Button size="small" onClick={() => addEvery({ type: picked.kind })}>
+          {t("pick.each")} {picked.kind}
         </Button>
       )}
       {onCapture && (
@@ -211,14 +229,18 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
       )}
       {!onAssert && <PlainCode value={text} label={t("report.body")} />}
       {onAssert && (
-        <Code
-          value={text}
-          label={t("report.body")}
-          onPick={(offset, place) => {
-            const found = valueAt(text, offset);
-            setPicked(found && { ...found, ...place });
-          }}
-        />
+        <>
+          <Code
+            value={text}
+            label={t("report.body")}
+            maxHeight={pane.height}
+            onPick={(offset, place) => {
+              const found = valueAt(text, offset);
+              setPicked(found && { ...found, ...place });
+            }}
+          />
+          <Resizer label={t("pick.pane")} {...pane} />
+        </>
       )}
       {picked && (
         <Popover open content={menu} trigger="click" placement="bottomLeft" onOpenChange={(open) => !open && done()}>

@@ -1,11 +1,13 @@
-import { Input, InputNumber, Select, Switch, Tabs } from "antd";
+import { Button, Input, InputNumber, Select, Switch, Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Request, Step, StepResult } from "~/api/types";
 import type { Json } from "~/lib/json";
 import { type FieldProps, KeyValue } from "~/ui/KeyValue";
+import { RemoveButton } from "~/ui/RemoveButton";
 import { Asserts, Captures } from "./Asserts";
 import { BodyEditor } from "./BodyEditor";
 import { CallFields } from "./CallFields";
+import { ConditionFields, HOLDS } from "./ConditionFields";
 import { GroupFields } from "./GroupFields";
 import { StepJson } from "./StepJson";
 import { TemplateInput } from "./TemplateInput";
@@ -47,7 +49,26 @@ export function StepEditor({ step, onChange, result, readOnly, onCurl }: Props) 
           onChange={(on) => set({ enabled: on ? undefined : false })}
           style={{ alignSelf: "center" }}
         />
+        {!step.when && !readOnly && (
+          <Button onClick={() => set({ when: HOLDS })} title={t("steps.whenHint")}>
+            + {t("steps.when")}
+          </Button>
+        )}
       </div>
+      {step.when && (
+        <div className="request-line" style={{ alignItems: "center" }}>
+          <span className="nowrap" title={t("steps.whenHint")}>
+            {t("steps.when")}
+          </span>
+          <ConditionFields
+            label={t("steps.when")}
+            condition={step.when}
+            readOnly={readOnly}
+            onChange={(when) => set({ when })}
+          />
+          {!readOnly && <RemoveButton what={t("steps.when")} onClick={() => set({ when: undefined })} />}
+        </div>
+      )}
       {step.type === "request" && (
         <RequestParts step={step} set={set} result={result} readOnly={readOnly} onCurl={onCurl} />
       )}

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Pagination } from "antd";
-import { useState } from "react";
+import { type RefObject, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import type { Occurrence, Page } from "~/api/types";
@@ -11,22 +11,27 @@ import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 
 /** Every due time of a task, what became of it, and why. */
-export function Ledger({ id, firstDue }: { id: number; firstDue: string | null }) {
+export function Ledger({ id, firstDue, live }: { id: number; firstDue: string | null; live: RefObject<boolean> }) {
   const { t } = useTranslation();
   const [page, setPage] = useState(1);
   const ledger = useQuery({
     queryKey: ["ledger", id, page],
     queryFn: () =>
-      call<Page<Occurrence>>("GET", `/scheduler/tasks/${id}/occurrences`, { query: { page, page_size: 20 } }),
-    refetchInterval: 5000,
+      call<Page<Occurrence> & { kept_since: string }>("GET", `/scheduler/tasks/${id}/occurrences`, {
+        query: { page, page_size: 20 },
+      }),
+    refetchInterval: () => (live.current ? false : 15_000),
   });
   return (
     <Loaded query={ledger}>
       {(found) =>
         found.total === 0 ? (
-          <p className="faint">
-            {firstDue ? t("tasks.firstDue", { time: localTime(firstDue) }) : t("tasks.nothingDue")}
-          </p>
+          <>
+            <p className="faint">
+              {firstDue ? t("tasks.firstDue", { time: localTime(firstDue) }) : t("tasks.nothingDue")}
+            </p>
+            <KeptSince at={found.kept_since} />
+          </>
         ) : (
           <div style={{ overflowX: "auto" }}>
             <table className="grid">
@@ -79,9 +84,20 @@ export function Ledger({ id, firstDue }: { id: number; firstDue: string | null }
                 style={{ marginTop: 12 }}
               />
             )}
+            <KeptSince at={found.kept_since} />
           </div>
         )
       }
     </Loaded>
+  );
+}
+
+/** From when on the ledger is kept: that nothing stands before it does not mean that nothing ran. */
+function KeptSince({ at }: { at: string }) {
+  const { t } = useTranslation();
+  return (
+    <p className="faint small" style={{ marginBottom: 0 }}>
+      {t("tasks.keptSince", { time: localTime(at).slice(0, 10) })}
+    </p>
   );
 }

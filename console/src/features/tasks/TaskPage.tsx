@@ -1,6 +1,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { App, Button, Descriptions, Popconfirm, Tabs } from "antd";
+import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError, call, idempotencyKey } from "~/api/client";
 import { people, queryClient } from "~/api/queries";
@@ -15,6 +16,7 @@ import { When } from "~/ui/When";
 import { Ledger } from "./Ledger";
 import { recurrence } from "./recurrence";
 import { Times } from "./Times";
+import { useTaskStream } from "./useTasks";
 
 /** A task: what it runs, when it is due, what became of each due time. */
 export function TaskPage() {
@@ -22,10 +24,11 @@ export function TaskPage() {
   const navigate = useNavigate();
   const { message } = App.useApp();
   const id = Number(useParams({ strict: false }).id);
+  const live = useRef(false);
   const task = useQuery({
     queryKey: ["task", id],
     queryFn: () => call<Task>("GET", `/scheduler/tasks/${id}`),
-    refetchInterval: (state) => (state.state.data?.status === "running" ? 3000 : 15_000),
+    refetchInterval: () => (live.current ? false : 15_000),
   });
   const next = useQuery({
     queryKey: ["next", id],
@@ -34,7 +37,7 @@ export function TaskPage() {
   const runs = useQuery({
     queryKey: ["runs", "task", id],
     queryFn: () => call<Cursor<Run>>("GET", "/runs", { query: { task_id: id, limit: 20 } }),
-    refetchInterval: 15_000,
+    refetchInterval: () => (live.current ? false : 15_000),
   });
   const user = useSession()?.user;
   const known = new Map((useQuery(people()).data?.data ?? []).map((one) => [one.id, one.real_name || one.username]));
@@ -50,6 +53,11 @@ export function TaskPage() {
         queryClient.invalidateQueries({ queryKey }),
       ),
     );
+  live.current =
+    useTaskStream(
+      (one) => one.id === id,
+      () => void refresh(),
+    ) === "live";
   const act = useMutation({
     mutationFn: (what: "fire" | "pause" | "resume" | "cancel") =>
       what === "cancel"
@@ -175,7 +183,11 @@ export function TaskPage() {
             <Tabs
               className="panel"
               items={[
-                { key: "ledger", label: t("tasks.ledger"), children: <Ledger id={id} firstDue={found.next_due_at} /> },
+                {
+                  key: "ledger",
+                  label: t("tasks.ledger"),
+                  children: <Ledger id={id} firstDue={found.next_due_at} live={live} />,
+                },
                 {
                   key: "runs",
                   label: t("nav.runs"),

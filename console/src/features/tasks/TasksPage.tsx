@@ -1,18 +1,22 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { Button, Input, Select, Table } from "antd";
+import { Button, Input, Table } from "antd";
+import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { callUnlessSame } from "~/api/client";
-import { people, projects } from "~/api/queries";
+import { people, projects, queryClient } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { Page as PageOf, Task } from "~/api/types";
 import { visible } from "~/lib/bidi";
 import { duration, percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
+import { Filter } from "~/ui/Filter";
 import { Loaded, Page } from "~/ui/Page";
+import { paging } from "~/ui/paging";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 import { recurrence } from "./recurrence";
+import { useTaskStream } from "./useTasks";
 
 type Search = Record<string, string | undefined>;
 
@@ -36,16 +40,20 @@ export function TasksPage() {
   };
   const listed = useQuery(projects).data?.data ?? [];
   const known = new Map((useQuery(people()).data?.data ?? []).map((one) => [one.id, one.real_name || one.username]));
+  const live = useRef(false);
   const tasks = useQuery({
     queryKey: ["tasks", query],
     queryFn: () => callUnlessSame<PageOf<Task>>("/scheduler/tasks", { query }),
     placeholderData: keepPreviousData,
-    refetchInterval: (state) => {
-      const soon = (one: Task) =>
-        one.status === "running" || (one.next_due_at && new Date(one.next_due_at).getTime() - Date.now() < 60_000);
-      return state.state.data?.data.some(soon) ? 5000 : 30_000;
-    },
+    refetchInterval: () => (live.current ? false : 15_000),
   });
+  const ids = tasks.data?.data.map((one) => one.id) ?? [];
+  const stream = useTaskStream(
+    // A new task, or one that may belong elsewhere now.
+    ({ id }) => (ids.includes(id) ? Boolean(search.status) : id > Math.max(0, ...ids)),
+    () => void queryClient.invalidateQueries({ queryKey: ["tasks"] }),
+  );
+  live.current = stream === "live";
   const go = (change: Search) => void navigate({ to: ".", search: { ...search, page: undefined, ...change } as never });
   const filtered = Object.keys(search).some((key) => key !== "page");
   const button = listed.some((one) => one.can_write) && (
@@ -65,29 +73,21 @@ export function TasksPage() {
             defaultValue={search.q}
             onSearch={(q) => go({ q: q || undefined })}
           />
-          <Select
-            allowClear
-            style={{ width: 130 }}
-            placeholder={t("runs.status")}
-            aria-label={t("runs.status")}
+          <Filter
+            label={t("runs.status")}
             value={search.status}
             options={STATUSES.map((value) => ({ value, label: t(`status.${value}` as "status.passed") }))}
             onChange={(status) => go({ status })}
           />
-          <Select
-            allowClear
-            style={{ width: 180 }}
-            placeholder={t("shell.project")}
-            aria-label={t("shell.project")}
+          <Filter
+            label={t("shell.project")}
             value={search.project}
             options={listed.map((one) => ({ value: String(one.id), label: visible(one.name) }))}
             onChange={(project) => go({ project })}
+            width={180}
           />
-          <Select
-            allowClear
-            style={{ width: 130 }}
-            placeholder={t("tasks.anyOwner")}
-            aria-label={t("tasks.anyOwner")}
+          <Filter
+            label={t("tasks.anyOwner")}
             value={search.owner}
             options={[{ value: "me", label: t("tasks.mine") }]}
             onChange={(mine) => go({ owner: mine })}
@@ -106,14 +106,7 @@ export function TasksPage() {
                 size="small"
                 dataSource={found.data}
                 scroll={{ x: "max-content" }}
-                pagination={{
-                  current: page,
-                  pageSize: 20,
-                  total: found.total,
-                  showSizeChanger: false,
-                  hideOnSinglePage: true,
-                  onChange: (next) => go({ page: String(next) }),
-                }}
+                pagination={paging(page, found.total, (next) => go({ page: next }))}
                 columns={[
                   {
                     title: t("runs.status"),
