@@ -13,6 +13,7 @@ PARTS = {
     "scheduler": scheduler.measure,
     "executor": executor.measure,
     "loop": loop.measure,
+    "memory": executor.measure_memory,
     "lists": lists.measure,
     "reports": reports.measure,
     "viewers": viewers.measure,

@@ -4,8 +4,9 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,8 +30,33 @@ ADMIN_ID = 1
 EGRESS = Egress.of(["127.0.0.0/8"], [], [])
 
 
+@dataclass
+class Parts:
+    """A Rounds with one executor of its own, and cases in it."""
+
+    stores: Stores
+    client: httpx.AsyncClient
+    executor: Process
+    case_ids: list[int]
+
+
+@asynccontextmanager
+async def _rounds(folder: Path, target: str, cases: int) -> AsyncIterator[Parts]:
+    """Start one, save so many cases, and run each once."""
+    async with stores(folder, kafka=True) as kept, AsyncExitStack() as stack:
+        ports = {"executor": free_port(), "others": free_port()}
+        env = {f"ROUNDS_{name.upper()}_URL": f"http://127.0.0.1:{ports['others']}" for name in OTHERS}
+        env["ROUNDS_EXECUTOR_URL"] = f"http://127.0.0.1:{ports['executor']}"
+        _, others = await stack.enter_async_context(serving(kept, "others", OTHERS, env, ports["others"]))
+        executor, _ = await stack.enter_async_context(serving(kept, "executor", ["executor"], env, ports["executor"]))
+        client = await stack.enter_async_context(log_in(others))
+        parts = Parts(kept, client, executor, await _save(client, target, cases))
+        await _run(parts, 1)
+        yield parts
+
+
 async def measure(report: Report, folder: Path) -> None:
-    """Everything, with one nginx as the target."""
+    """Speed and latency, with one nginx as the target."""
     cases, waves = (50, 2) if report.quick else (1000, 10)
     async with nginx(folder) as target:
         requests = 1000 if report.quick else 20_000
@@ -39,36 +65,33 @@ async def measure(report: Report, folder: Path) -> None:
         bare, _ = await _bare(target, requests, 50)
         client_ms = (time.process_time() - client_ms) / requests * 1000
         report.add("aiohttp with our hooks and body cap", bare, "requests/s", f"{bare / plain:.2f} of aiohttp alone")
-        async with stores(folder, kafka=True) as parts, AsyncExitStack() as stack:
-            ports = {"executor": free_port(), "others": free_port()}
-            env = {f"ROUNDS_{name.upper()}_URL": f"http://127.0.0.1:{ports['others']}" for name in OTHERS}
-            env["ROUNDS_EXECUTOR_URL"] = f"http://127.0.0.1:{ports['executor']}"
-            _, others = await stack.enter_async_context(serving(parts, "others", OTHERS, env, ports["others"]))
-            executor, _ = await stack.enter_async_context(
-                serving(parts, "executor", ["executor"], env, ports["executor"])
-            )
-            client = await stack.enter_async_context(log_in(others))
-            case_ids = await _save(client, target, cases)
-            await _run(parts, client, case_ids, 1)
-            busy = _cpu_seconds(executor)
-            whole = await _run(parts, client, case_ids, waves)
-            busy = (_cpu_seconds(executor) - busy) / (waves * cases * STEPS) * 1000
+        async with _rounds(folder, target, cases) as parts:
+            busy = _cpu_seconds(parts.executor)
+            whole = await _run(parts, waves)
+            busy = (_cpu_seconds(parts.executor) - busy) / (waves * cases * STEPS) * 1000
             report.add("a whole Rounds, one executor", whole, "steps/s", f"{waves} × {cases:,} cases × {STEPS} steps")
             report.at_least("… of aiohttp with our hooks", whole / bare, "×", 0.5)
             note = f"{client_ms:.3f} ms for a request of aiohttp with our hooks"
             report.add("executor's processor time a step", busy, "ms", note)
-            await _latency(report, parts, client, case_ids, target)
-            for name, peer in PEERS.items():
-                try:
-                    count = 10 if report.quick else peer.cases
-                    speed = report.add(name, await steps_per_second(name, target, folder, count), "steps/s")
-                    report.at_least(f"a whole Rounds, of {name}", whole / speed, "×", peer.times)
-                except RuntimeError as error:
-                    report.leave_out(name, str(error))
-            if not report.quick:
-                await _run(parts, client, case_ids, 1_000_000 // (cases * STEPS), only_failed_log=True)
-            note = "" if report.quick else "through 1,000,000 steps"
-            report.at_most("executor's peak memory", _peak_mb(executor), "MB", 250, note)
+            await _latency(report, parts, target)
+            report.add("executor's peak memory so far", _peak_mb(parts.executor), "MB")
+        for name, peer in PEERS.items():
+            try:
+                count = 10 if report.quick else peer.cases
+                speed = report.add(name, await steps_per_second(name, target, folder, count), "steps/s")
+                report.at_least(f"a whole Rounds, of {name}", whole / speed, "×", peer.times)
+            except RuntimeError as error:
+                report.leave_out(name, str(error))
+
+
+async def measure_memory(report: Report, folder: Path) -> None:
+    """Peak memory of the executor through 1,000,000 steps, told every 100,000; some 25 minutes of two cores."""
+    cases, waves, times = (50, 2, 2) if report.quick else (1000, 20, 10)
+    async with nginx(folder) as target, _rounds(folder, target, cases) as parts:
+        for number in range(1, times + 1):
+            await _run(parts, waves, only_failed_log=True)
+            steps = number * waves * cases * STEPS
+            report.at_most(f"executor's peak memory through {steps:,} steps", _peak_mb(parts.executor), "MB", 250)
 
 
 async def _plain(target: str, requests: int) -> float:
@@ -126,11 +149,9 @@ async def _save(client: httpx.AsyncClient, target: str, cases: int) -> list[int]
     return ids
 
 
-async def _run(
-    parts: Stores, client: httpx.AsyncClient, case_ids: list[int], waves: int, *, max_parallel: int = 100,
-    only_failed_log: bool = False,
-) -> float:  # fmt: skip
+async def _run(parts: Parts, waves: int, *, max_parallel: int = 100, only_failed_log: bool = False) -> float:
     """Let tasks of all cases fall due at one second; steps a second, from then until the last run is closed."""
+    client, case_ids = parts.client, parts.case_ids
     due = datetime.now(UTC) + timedelta(seconds=5 + waves * 0.1)
     ids = []
     for _ in range(waves):
@@ -144,7 +165,7 @@ async def _run(
             "notify": "on_failure",
         }
         ids.append(int((await ok(client.post("/api-data/schedule-api-cases", json=body)))["task_id"]))
-    async with parts.connection("executor") as connection:
+    async with parts.stores.connection("executor") as connection:
         closed = "SELECT count(*) FROM run WHERE task_id = ANY($1) AND finished_at IS NOT NULL"
 
         async def all_closed() -> bool:
@@ -161,19 +182,19 @@ async def _run(
     return float(row["passed"]) / float(row["seconds"])
 
 
-async def _latency(report: Report, parts: Stores, client: httpx.AsyncClient, case_ids: list[int], target: str) -> None:
+async def _latency(report: Report, parts: Parts, target: str) -> None:
     """What a step takes beside its request, with 20 cases in the air: the time of a case that its steps' requests do
     not explain, by step; the request itself beside that of a bare loop.
     """
-    await _run(parts, client, case_ids, 1, max_parallel=IN_THE_AIR)
-    async with parts.connection("executor") as connection:
+    await _run(parts, 1, max_parallel=IN_THE_AIR)
+    async with parts.stores.connection("executor") as connection:
         rows = await connection.fetch("""
             SELECT (s.next_at - s.started_at) AS whole, s.request_ms FROM (
                 SELECT started_at, (convert_from(detail, 'UTF8')::json #>> '{timings_ms,total}')::float AS request_ms,
                        lead(started_at) OVER (PARTITION BY run_id, position ORDER BY seq) AS next_at
                 FROM step_result WHERE run_id = (SELECT max(run_id::text)::uuid FROM run)) AS s
             WHERE s.next_at IS NOT NULL""")
-    _, request_ms = await _bare(target, len(case_ids) * STEPS, IN_THE_AIR)
+    _, request_ms = await _bare(target, len(parts.case_ids) * STEPS, IN_THE_AIR)
     plain = percentile(request_ms, 50)
     steps_ms = [row["whole"].total_seconds() * 1000 for row in rows]
     report.add("plain request, 20 in the air", plain, "ms p50", f"p99 {percentile(request_ms, 99):.2f} ms")

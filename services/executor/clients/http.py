@@ -227,7 +227,8 @@ class HttpClient:
             message = f"{call.url.host} ended the TLS connection ({why}): check the environment's client_certificate"
             raise CallFailed("tls", message) from error
         except TimeoutError as error:
-            raise CallFailed("timeout", f"{_STAGES[watch.stage]} within {call.timeout_ms} ms") from error
+            happened, mend = _STAGES[watch.stage]
+            raise CallFailed("timeout", f"{happened} within {call.timeout_ms} ms: {mend}") from error
         finally:
             _watch.reset(token)
         answer.timings_ms["total"] = _ms(time.perf_counter() - began)
@@ -245,9 +246,8 @@ class HttpClient:
             if location is None:
                 return answer
             if len(redirects) == call.max_redirects:
-                raise CallFailed(
-                    "protocol", f"more than {call.max_redirects} redirects; the last one leads to {location[:200]}"
-                )
+                message = f"more than {call.max_redirects} redirects; the last one leads to {location[:200]}"
+                raise CallFailed("protocol", f"{message}: ask for that, or raise options.max_redirects")
             redirects.append({"status": answer.status, "url": str(url), "location": location})
             following = wire_url(urljoin(str(url), location), [])
             if answer.status == 303 or (answer.status in {301, 302} and method == "POST"):  # noqa: PLR2004
@@ -354,9 +354,9 @@ async def _check_behind_proxy(url: URL, egress: Egress) -> None:
 
 
 _STAGES = {
-    "connect": "no connection",
-    "first_byte": "connected, but no answer came",
-    "body": "the answer began, but did not end",
+    "connect": ("no connection", "can the host be reached from here, and is the port right?"),
+    "first_byte": ("connected, but no answer came", "look at what the host is doing, or raise options.timeout_ms"),
+    "body": ("the answer began, but did not end", "ask for less of it, or raise options.timeout_ms"),
 }
 
 

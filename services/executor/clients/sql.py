@@ -60,7 +60,9 @@ async def run_statement(
             address = await _address(parts.hostname or "", port, egress)
             rows = await ask(parts, address, port, await _security(parts, tls), statement, parameters, writable)
     except TimeoutError as error:
-        raise CallFailed("timeout", f"the statement took longer than {timeout_ms} ms") from error
+        raise CallFailed(
+            "timeout", f"the statement took longer than {timeout_ms} ms: ask for less, or raise options.timeout_ms"
+        ) from error
     if len(rows) > MAX_ROWS:
         raise CallFailed("config", f"the statement gives more than {MAX_ROWS} rows; add a LIMIT")
     if is_too_long(rows):

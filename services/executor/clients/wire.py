@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -75,7 +76,12 @@ def wire_url(url: str, query: Pairs) -> URL:
 
     Raises: CallFailed (`config`) when it is no http or https URL.
     """
-    more = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+    return _wire_url(url, "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query))
+
+
+@lru_cache(2048)
+def _wire_url(url: str, more: str) -> URL:
+    """Kept, for cases ask for the same ones again and again, and a URL keeps what was once made of it."""
     if _PLAIN_URL.fullmatch(url):
         glue = "" if not more else "&" if "?" in url else "?"
         return URL(f"{url}{glue}{more}", encoded=True)
@@ -144,9 +150,9 @@ def _fault(error: Exception, host: str) -> tuple[str, str]:  # noqa: PLR0911 (a 
             why = error.os_error.strerror or str(error.os_error)
             return "connect", f"{error.host}:{error.port} cannot be reached ({why}): is it running?"
         case aiohttp.ServerDisconnectedError():
-            return "protocol", f"{host} closed the connection without an answer"
+            return "protocol", f"{host} closed the connection without an answer: look into its log"
         case aiohttp.ClientResponseError():
-            return "protocol", f"{host} answered what is no HTTP: {error.message[:200]}"
+            return "protocol", f"{host} answered what is no HTTP ({error.message[:200]}): check scheme and port"
         case ValueError():
             return "config", f"the request cannot be sent: {error}"
-    return "protocol", f"the exchange with {host} broke off: {error}"
+    return "protocol", f"the exchange with {host} broke off ({error}): look into its log"

@@ -10,7 +10,7 @@ from typing import Any
 from caselang.document import CallStep, GroupStep, Step
 from caselang.judgement import CaseVerdict, StepOutcome, judge_assert, judge_case, worst
 from caselang.masking import Mask
-from caselang.template import JsonValue, TemplateError, TemplateInvalid
+from caselang.template import JsonValue, TemplateError, TemplateInvalid, UndefinedVariable
 from caselang.variables import Variables, initial
 from kit.telemetry import note, span
 from services.executor.clients.wire import CallFailed
@@ -123,8 +123,7 @@ class _Drive:
                 functions=self.leaves.functions(),
             )
         except (TemplateError, TemplateInvalid) as error:
-            field = getattr(error, "field", "")
-            outcome = Outcome("error", "template", f"variables.{field}: {error}" if field else str(error))
+            outcome = _not_rendered(error, "variables.")
             await self._report(_At(), "0", "variables", "set", outcome, self._next(), None, 0)
             return
         await self._steps(case.steps, _At(), self.variables)
@@ -169,8 +168,7 @@ class _Drive:
                     outcome = await self._run(step, path, at, variables)
                     note(traced, status=outcome.status)
             except (TemplateError, TemplateInvalid) as error:
-                field = getattr(error, "field", "")
-                outcome = Outcome("error", "template", f"{field}: {error}" if field else str(error))
+                outcome = _not_rendered(error)
             except CallFailed as error:
                 outcome = Outcome("error", error.failure_class, error.message)
         duration = int((time.monotonic() - began) * 1000)
@@ -221,7 +219,8 @@ class _Drive:
                 self.halted = "cancelled"
                 return Outcome("skipped", skip_reason="cancelled")
             self.halted = "case_timeout"
-            return Outcome("error", "timeout", f"the case took longer than its {self.plan.case.options.timeout_ms} ms")
+            took = f"the case took longer than its {self.plan.case.options.timeout_ms} ms"
+            return Outcome("error", "timeout", f"{took}: raise the case's options.timeout_ms, or split it")
 
     async def _call(self, step: CallStep, path: str, at: _At, variables: Variables) -> Outcome:
         called = self.plan.called.get(step.case_id)
@@ -335,6 +334,14 @@ class _Drive:
                 green=whole if dropped else None,
             )
         )
+
+
+def _not_rendered(error: TemplateError | TemplateInvalid, inside: str = "") -> Outcome:
+    field = getattr(error, "field", "")
+    message = f"{inside}{field}: {error}" if field else str(error)
+    if isinstance(error, UndefinedVariable):
+        message += "; give it a value in the case or its environment, or capture it in an earlier step"
+    return Outcome("error", "template", message)
 
 
 def _masked(mask: Mask, message: str | None) -> str | None:
