@@ -2,30 +2,14 @@
 
 import itertools
 import json
-import re
-import string
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.conformance.judge import GREEN, RED, CannotSay
+from bench.conformance.tavern_values import Test, has, number_of, schema_of, static, value_of
 from bench.conformance.tavern_yaml import Tagged, documents
-from caselang.template import NAME_PATTERN
 
-ENVIRONMENT = {"TEST_HOST": "http://localhost:5003", "SECOND_URL_PART": "again"}
-FIXTURES = {"autouse_thing", "autouse_thing_named", "fixture_echo_url"}
-"""What the suite's conftest.py gives every test."""
-_SCHEMAS: dict[str, dict[str, Any]] = {
-    "anything": {},
-    "anyint": {"type": "integer"},
-    "anyfloat": {"type": "number"},
-    "anynumber": {"type": "number"},
-    "anystr": {"type": "string"},
-    "anybool": {"type": "boolean"},
-    "anylist": {"type": "array"},
-    "anydict": {"type": "object"},
-}
 _TYPES = {"int": "is_integer", "float": "is_float", "str": "is_string", "bool": "is_boolean", "list": "is_list",
           "dict": "is_object"}  # fmt: skip
 _OPERATORS = {"eq": "==", "ne": "!=", "equals": "==", "less_than": "<", "greater_than": ">", "contains": "contains"}
@@ -51,16 +35,6 @@ def tests(folder: Path) -> Iterator[tuple[str, str, list[dict[str, Any]] | Canno
             yield name, RED if "_xfail" in document else GREEN, found
 
 
-@dataclass
-class _Test:
-    """What the stages of a test share."""
-
-    variables: dict[str, Any]
-    stages: dict[str, Any]
-    strict: bool
-    captured: set[str] = field(default_factory=set)
-
-
 def _cases(document: dict[str, Any], common: dict[str, Any]) -> Iterator[dict[str, Any]]:
     known = {"test_name", "stages", "_xfail", "includes", "marks", "strict", "finally"}
     if unknown := sorted(set(document) - known):
@@ -69,13 +43,13 @@ def _cases(document: dict[str, Any], common: dict[str, Any]) -> Iterator[dict[st
         raise CannotSay("a fault of Tavern's own words, which have no counterpart")
     rows = list(_rows(document.get("marks") or []))
     for row in rows:
-        test = _Test({}, {}, _strict(document.get("strict"), default=True))
+        test = Test({}, {}, _strict(document.get("strict"), default=True))
         for source in [common, *(document.get("includes") or []), {"variables": row}]:
             if isinstance(source, Tagged):
                 raise CannotSay(f"`!{source.tag}`")
             test.stages |= {stage["id"]: stage for stage in source.get("stages") or ()}
             for name, value in (source.get("variables") or {}).items():
-                test.variables[name] = _static(value, test)
+                test.variables[name] = static(value, test)
         test.stages |= {stage["id"]: stage for stage in document["stages"] if "id" in stage and "name" in stage}
         steps: list[dict[str, Any]] = []
         chosen = [stage for stage in document["stages"] if stage.get("only")][:1]
@@ -99,7 +73,7 @@ def _rows(marks: list[Any]) -> Iterator[dict[str, Any]]:
         word = mark.split("(")[0] if isinstance(mark, str) else next(iter(mark))
         if word == "parametrize":
             key, vals = mark[word]["key"], mark[word]["vals"]
-            if _has(vals, "$ext"):
+            if has(vals, "$ext"):
                 raise CannotSay("a Python function (`$ext`)")
             if not isinstance(vals, list):
                 raise CannotSay("a fault of Tavern's own words, which have no counterpart")
@@ -128,140 +102,7 @@ def _strict(given: Any, *, default: bool) -> bool:  # noqa: ANN401 (YAML)
     return words.get("json", "on" if default else "off") == "on"
 
 
-def _has(value: Any, key: str) -> bool:  # noqa: ANN401 (YAML)
-    if isinstance(value, dict):
-        return key in value or any(_has(item, key) for item in value.values())
-    return isinstance(value, list) and any(_has(item, key) for item in value)
-
-
-def _static(value: Any, test: _Test) -> Any:  # noqa: ANN401 (YAML)
-    """A variable with what it names put in."""
-    if isinstance(value, str):
-        out = ""
-        for literal, name, _, _ in string.Formatter().parse(value):
-            out += literal + ("" if name is None else str(_known(name, test)))
-        return out
-    if isinstance(value, dict):
-        return {key: _static(item, test) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_static(item, test) for item in value]
-    return value
-
-
-def _known(name: str, test: _Test) -> Any:  # noqa: ANN401 (YAML)
-    if name.startswith("tavern.env_vars."):
-        return ENVIRONMENT[name.removeprefix("tavern.env_vars.")]
-    value: Any = test.variables
-    for part in name.replace("[", ".").replace("]", "").split("."):
-        try:
-            value = value[int(part)] if isinstance(value, list) else value[part]
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise KeyError(name) from error
-    return value
-
-
-def _format(text: str, test: _Test, request: dict[str, Any]) -> Any:  # noqa: ANN401 (YAML)
-    """A text of Tavern's as one of ours. Texts stay variables, what else is known is put in as Tavern writes it."""
-    out = ""
-    try:
-        pieces = list(string.Formatter().parse(text))
-    except ValueError as error:
-        raise CannotSay("a fault of Tavern's own words, which have no counterpart") from error
-    for literal, name, spec, conversion in pieces:
-        out += literal.replace("{", "\0")
-        if name is None:
-            continue
-        if spec or conversion:
-            raise CannotSay("a format specification (`{x:…}`)")
-        if name.startswith("tavern.request_vars."):
-            value: Any = request
-            for part in name.removeprefix("tavern.request_vars.").split("."):
-                value = value.get(part) if isinstance(value, dict) else None
-            if not isinstance(value, str | int | float):
-                raise CannotSay("a value of the request itself (`tavern.request_vars`)")
-            out += str(_value(value, test, request))
-            continue
-        root = name.split(".")[0].split("[")[0]
-        if root in test.captured:
-            out += "{{" + name + "}}"
-            continue
-        try:
-            known = _known(name, test)
-        except KeyError:
-            if root in FIXTURES:
-                raise CannotSay("a pytest fixture") from None
-            if not re.fullmatch(NAME_PATTERN, root):
-                raise CannotSay("a name that no variable of a case can have") from None
-            out += "{{" + name + "}}"  # undefined: an error in both
-            continue
-        plain = isinstance(known, str) and name in test.variables
-        out += "{{" + name + "}}" if plain else str(known)
-    return out.replace("\0\0", "\\{{").replace("\0", "{")
-
-
-def _value(value: Any, test: _Test, request: dict[str, Any]) -> Any:  # noqa: ANN401 (YAML)
-    if isinstance(value, Tagged):
-        if value.tag in {"int", "float", "bool"} and isinstance(value.value, str):
-            known = _format(value.value, test, request)
-            for name in test.variables:
-                known = known.replace("{{" + name + "}}", str(test.variables[name]))
-            if "{{" in known:
-                raise CannotSay("a captured value turned into another type")
-            return known == "True" if value.tag == "bool" else int(known) if value.tag == "int" else float(known)
-        if value.tag in {"force_format_include", "force_original_structure"} and isinstance(value.value, str):
-            name = value.value.strip("{}")
-            if name.split(".")[0] in test.captured:
-                return "{{" + name + "}}"
-            if name.startswith("tavern.request_vars."):
-                found: Any = request
-                for part in name.removeprefix("tavern.request_vars.").split("."):
-                    found = found[part]
-                return _value(found, test, request)
-            return _known(name, test)
-        if value.tag == "raw":
-            return str(value.value).replace("{{", "\\{{")
-        raise CannotSay(f"`!{value.tag}` outside of what is expected")
-    if isinstance(value, bytes):
-        return value.decode()
-    if isinstance(value, str):
-        return _format(value, test, request)
-    if isinstance(value, dict):
-        return {_format(str(key), test, request): _value(item, test, request) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_value(item, test, request) for item in value]
-    return value
-
-
-def _schema(value: Any, test: _Test, request: dict[str, Any], *, strict: bool) -> dict[str, Any]:  # noqa: ANN401 (YAML)
-    """What is expected of a body, as a JSON Schema."""
-    if isinstance(value, Tagged):
-        if value.tag in _SCHEMAS:
-            return _SCHEMAS[value.tag]
-        if value.tag == "approx":
-            middle = float(value.value)
-            return {"type": "number", "minimum": middle - abs(middle) * 1e-6, "maximum": middle + abs(middle) * 1e-6}
-        if value.tag in {"re_match", "re_fullmatch", "re_search"}:
-            start, end = {"re_match": ("^", ""), "re_fullmatch": ("^", "$"), "re_search": ("", "")}[value.tag]
-            return {"type": "string", "pattern": f"{start}(?:{value.value}){end}"}
-        return {"const": _value(value, test, request)}
-    if isinstance(value, dict):
-        given = {
-            _format(str(key), test, request): _schema(item, test, request, strict=strict) for key, item in value.items()
-        }
-        return {"type": "object", "properties": given, "required": list(given)} | (
-            {"additionalProperties": False} if strict else {}
-        )
-    if isinstance(value, list):
-        if not value:
-            return {"type": "array"} | ({"maxItems": 0} if strict else {})
-        if not strict:
-            raise CannotSay("a list of which only some items are told")
-        items = [_schema(item, test, request, strict=strict) for item in value]
-        return {"type": "array", "prefixItems": items, "minItems": len(items), "items": False}
-    return {"const": _value(value, test, request)}
-
-
-def _steps(stage: dict[str, Any], test: _Test) -> Iterator[dict[str, Any]]:
+def _steps(stage: dict[str, Any], test: Test) -> Iterator[dict[str, Any]]:
     if stage.get("type") == "ref":
         if stage["id"] not in test.stages:
             raise CannotSay("a fault of Tavern's own words, which have no counterpart")
@@ -272,12 +113,12 @@ def _steps(stage: dict[str, Any], test: _Test) -> Iterator[dict[str, Any]]:
     if isinstance(stage.get("skip"), str | Tagged):
         raise CannotSay("a condition in Python (`skip`)")
     request, response = stage["request"], stage.get("response") or {}
-    if _has(request, "$ext") or _has(response, "$ext") or "PLEASE " in str(request):
+    if has(request, "$ext") or has(response, "$ext") or "PLEASE " in str(request):
         raise CannotSay("a Python function (`$ext`)")
     yield from _wait(stage.get("delay_before"), test)
     options: dict[str, Any] = {"follow_redirects": bool(request.get("follow_redirects", False))}
     if "max_retries" in stage:
-        options["retry"] = {"max": _number(stage["max_retries"], test), "interval_ms": 0}
+        options["retry"] = {"max": number_of(stage["max_retries"], test), "interval_ms": 0}
     step = {
         "name": str(stage["name"])[:100],
         "type": "request",
@@ -291,16 +132,12 @@ def _steps(stage: dict[str, Any], test: _Test) -> Iterator[dict[str, Any]]:
     yield from _wait(stage.get("delay_after"), test)
 
 
-def _number(value: Any, test: _Test) -> Any:  # noqa: ANN401 (YAML)
-    return _value(value, test, {}) if isinstance(value, Tagged | str) else value
-
-
-def _wait(seconds: Any, test: _Test) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (YAML)
+def _wait(seconds: Any, test: Test) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (YAML)
     if seconds:
-        yield {"name": "wait", "type": "wait", "duration_ms": int(float(_number(seconds, test)) * 1000)}
+        yield {"name": "wait", "type": "wait", "duration_ms": int(float(number_of(seconds, test)) * 1000)}
 
 
-def _request(given: dict[str, Any], test: _Test, options: dict[str, Any]) -> dict[str, Any]:
+def _request(given: dict[str, Any], test: Test, options: dict[str, Any]) -> dict[str, Any]:
     reasons = {"files": "a local file", "file_body": "a local file", "cert": "a local file",
                "cookies": "cookies chosen by name",
                "clear_session_cookies": "emptying the cookie jar", "stream": None, "verify": None,
@@ -312,15 +149,15 @@ def _request(given: dict[str, Any], test: _Test, options: dict[str, Any]) -> dic
         if reasons[key]:
             raise CannotSay(str(reasons[key]))
     options["max_redirects"] = 30
-    method = _static(given.get("method", "GET"), test)
+    method = static(given.get("method", "GET"), test)
     out: dict[str, Any] = {
         "method": method.upper() if method in {"get", "post", "put", "delete", "patch"} else method,
-        "url": _value(given["url"], test, given),
+        "url": value_of(given["url"], test, given),
     }
     if "headers" in given:
-        out["headers"] = {name: str(_value(value, test, given)) for name, value in given["headers"].items()}
+        out["headers"] = {name: str(value_of(value, test, given)) for name, value in given["headers"].items()}
     if "params" in given:
-        pairs = _value(given["params"], test, given)
+        pairs = value_of(given["params"], test, given)
         out["query"] = [
             [name, one if isinstance(one, str) else json.dumps(one)]
             for name, value in pairs.items()
@@ -328,9 +165,9 @@ def _request(given: dict[str, Any], test: _Test, options: dict[str, Any]) -> dic
         ]
     body: dict[str, Any] = {}
     if "json" in given:
-        body["json"] = _value(given["json"], test, given)
+        body["json"] = value_of(given["json"], test, given)
     if "data" in given:
-        data = _value(given["data"], test, given)
+        data = value_of(given["data"], test, given)
         body["form" if isinstance(data, dict) else "text"] = data
     if body:
         out["body"] = body
@@ -338,36 +175,36 @@ def _request(given: dict[str, Any], test: _Test, options: dict[str, Any]) -> dic
         username, password = given["auth"][0], given["auth"][1]
         out["auth"] = {
             "type": "basic",
-            "username": _value(username, test, given),
-            "password": _value(password, test, given),
+            "username": value_of(username, test, given),
+            "password": value_of(password, test, given),
         }
     if "verify" in given:
-        options["verify_tls"] = _value(given["verify"], test, given)
+        options["verify_tls"] = value_of(given["verify"], test, given)
     if "timeout" in given:
         if isinstance(given["timeout"], list):
             raise CannotSay("a time limit of its own for connecting")
-        seconds = _number(given["timeout"], test)
+        seconds = number_of(given["timeout"], test)
         options["timeout_ms"] = int(seconds * 1000) if isinstance(seconds, int | float) else seconds
     return out
 
 
-def _asserts(given: dict[str, Any], test: _Test, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _asserts(given: dict[str, Any], test: Test, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     known = {"status_code", "headers", "json", "text", "save", "verify_response_with", "strict", "cookies"}
     if unknown := sorted(set(given) - known):
         raise CannotSay(f"`{unknown[0]}` of a response")
     strict = _strict(given.get("strict"), default=test.strict)
     status = given.get("status_code", 200)
-    yield {"query": {"type": "status"}, "predicate": "==", "value": _number(status, test)}
+    yield {"query": {"type": "status"}, "predicate": "==", "value": number_of(status, test)}
     for name, value in (given.get("headers") or {}).items():
         query = {"type": "header", "expr": name}
-        yield {"query": query, "predicate": "==", "value": str(_value(value, test, request))}
+        yield {"query": query, "predicate": "==", "value": str(value_of(value, test, request))}
     if "json" in given:
-        schema = _schema(given["json"], test, request, strict=strict)
+        schema = schema_of(given["json"], test, request, strict=strict)
         yield {"query": {"type": "body"}, "predicate": "matches_schema", "value": schema}
     if "text" in given:
-        yield {"query": {"type": "body"}, "predicate": "==", "value": _value(given["text"], test, request)}
+        yield {"query": {"type": "body"}, "predicate": "==", "value": value_of(given["text"], test, request)}
     for cookie in given.get("cookies") or ():
-        name = _value(cookie, test, request)
+        name = value_of(cookie, test, request)
         yield {"query": {"type": "cookie", "expr": name}, "predicate": "exists"}
     checks = given.get("verify_response_with") or []
     for check in checks if isinstance(checks, list) else [checks]:
@@ -392,7 +229,7 @@ def _check(check: dict[str, Any]) -> Iterator[dict[str, Any]]:
         raise CannotSay("a Python function (`verify_response_with`)")
 
 
-def _captures(save: dict[str, Any], test: _Test) -> Iterator[dict[str, Any]]:
+def _captures(save: dict[str, Any], test: Test) -> Iterator[dict[str, Any]]:
     for place, names in save.items():
         kind = {"json": "jmespath", "headers": "header"}.get(place)
         if kind is None:

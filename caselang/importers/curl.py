@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from caselang.document import parse
 from caselang.faults import DocumentInvalid
+from caselang.importers.curl_options import Option, is_known, requests
 from caselang.importers.secrets import Secret, SecretFinder
 from caselang.importers.shell import Command, as_template, commands, variables
 from caselang.template import JsonValue
@@ -38,25 +39,6 @@ NOTES = {
 
 MAX_STEPS = 200
 _FORM = "application/x-www-form-urlencoded"
-_SHORT = {
-    "X": "request", "H": "header", "d": "data", "F": "form", "u": "user", "A": "user-agent", "e": "referer",
-    "b": "cookie", "m": "max-time", "x": "proxy", "T": "upload-file", "k": "insecure", "L": "location", "G": "get",
-    "I": "head", ":": "next", "g": "globoff",
-}  # fmt: skip
-_SHORT_WITH_VALUE = "AbcCdDeEFHKmoPQrtTuUwxXyYz"
-_LONG_WITH_VALUE = re.compile(
-    "request|header|data(-raw|-ascii|-binary|-urlencode)?|json|form(-string)?|user(-agent)?|referer|cookie(-jar)?"
-    "|max-time|connect-timeout|proxy(-user|-header|-cacert)?|upload-file|max-redirs|url(-query)?|oauth2-bearer"
-    "|retry(-delay|-max-time)?|config|cert(-type)?|key(-type)?|ca(cert|path)|pass|range|output(-dir)?|write-out"
-    "|dump-header|trace(-ascii)?|stderr|keepalive-time|resolve|connect-to|interface|dns-servers|aws-sigv4|ciphers"
-    "|tls-max|limit-rate|speed-(limit|time)|socks[45]a?|socks5-hostname|noproxy|(abstract-)?unix-socket|pinnedpubkey"
-    "|rate|request-target|time-cond|max-filesize|local-port|doh-url|preproxy"
-)
-_FLAGS = re.compile(
-    "insecure|location(-trusted)?|get|head|digest|ntlm|negotiate|anyauth|basic|http[0123.]+|http2-prior-knowledge"
-    "|ipv[46]|(no-)?(ssl|tls|tcp)[-a-z0-9.]*|raw|retry-(connrefused|all-errors)|post30[123]|no-sessionid|disable"
-    "|proxytunnel|."
-)
 _ONLY_OUTPUT = re.compile(
     "[fijnNoORsSvVwDc#Z]|(no-)?(show-error|silent|verbose|include|output|output-dir|remote-name|write-out|dump-header"
     "|cookie-jar|progress-bar|progress-meter|fail(-with-body)?|buffer|trace(-ascii)?|stderr|create-dirs|parallel"
@@ -100,50 +82,12 @@ def convert(text: str) -> Converted:
         if program not in {"curl", "curl.exe"}:
             done.notes.append(_note(None, "not_curl", command.words[0][:40]))
             continue
-        options = list(_options(command.words[1:]))
-        for request in _split(options):
+        for request in requests(command.words[1:]):
             if len(done.steps) >= MAX_STEPS:
                 done.notes.append(_note(None, "too_many", program, str(MAX_STEPS)))
                 return done
             _add_step(done, finder, command, request)
     return done
-
-
-Option = tuple[str, str, str]
-"""How it was written, its long name (or letter), its value."""
-
-
-def _options(words: list[str]) -> list[Option]:
-    found: list[Option] = []
-    waiting = list(words)
-    while waiting:
-        word = waiting.pop(0)
-        if word == "--" or not word.startswith("-") or word == "-":
-            found.append(("", "url", word))
-        elif word.startswith("--"):
-            name = word[2:]
-            takes = _LONG_WITH_VALUE.fullmatch(name) is not None and bool(waiting)
-            found.append((word, name, waiting.pop(0) if takes else ""))
-        else:
-            letters = word[1:]
-            while letters:
-                letter, letters = letters[0], letters[1:]
-                value = ""
-                if letter in _SHORT_WITH_VALUE:
-                    value, letters = letters or (waiting.pop(0) if waiting else ""), ""
-                found.append((f"-{letter}", _SHORT.get(letter, letter), value))
-    return [option for option in found if option != ("", "url", "--")]
-
-
-def _split(options: list[Option]) -> list[list[Option]]:
-    """One list per request: `--next` begins another one."""
-    requests: list[list[Option]] = [[]]
-    for option in options:
-        if option[1] == "next":
-            requests.append([])
-        else:
-            requests[-1].append(option)
-    return requests
 
 
 def _note(step: int | None, kind: str, option: str, becomes: str = "") -> Note:
@@ -217,8 +161,7 @@ class _Request:
         elif _ONLY_OUTPUT.fullmatch(name):
             self.left_out.append(written)
         elif not _SAID_ANYWAY.fullmatch(name):
-            known = _LONG_WITH_VALUE.fullmatch(name) or _FLAGS.fullmatch(name)
-            self._say("unsupported" if known else "unknown", written)
+            self._say("unsupported" if is_known(name) else "unknown", written)
 
     def _header(self, written: str, value: str) -> None:
         name, colon, text = value.partition(":")
