@@ -17,9 +17,9 @@ from bench.executor_peers import PEERS, STEPS, rounds_case, steps_per_second
 from bench.report import Report, percentile
 from bench.stack import Stores, log_in, nginx, serving, stores
 from deploy.kafka.broker import free_port
+from kit.egress import Egress
 from services.executor.clients.http import HttpClient
 from services.executor.clients.wire import Call, wire_url
-from services.executor.rules import Egress
 from tests.flows.story import ok
 from tests.support.processes import Process
 from tests.support.wait import until

@@ -14,8 +14,8 @@ from bench.report import Report, percentile
 from bench.stack import nginx
 from caselang.document import Case, parse
 from cli.server import spare_the_collector
+from kit.egress import Egress
 from services.executor.clients.http import HttpClient
-from services.executor.rules import Egress
 from services.executor.runner.case import run_case
 from services.executor.runner.plan import Place, Plan, Signals, StepReport
 

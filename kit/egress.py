@@ -4,6 +4,7 @@ aiohttp asks no resolver for literal addresses, so the socket is checked too.
 """
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -82,7 +83,9 @@ def _within(address: IPv4Address | IPv6Address, networks: tuple[Network, ...]) -
     return any(network.version == address.version and address in network for network in networks)
 
 
-class _CheckedResolver(AbstractResolver):
+class CheckedResolver(AbstractResolver):
+    """Gives only addresses that may be reached; aiohttp connects to exactly those."""
+
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
         self._inner = aiohttp.ThreadedResolver()
@@ -102,13 +105,18 @@ class _CheckedResolver(AbstractResolver):
         """Nothing to give back."""
 
 
-def checked_connector(egress: Egress) -> aiohttp.TCPConnector:
-    """The connector of a session of which every connection is checked. One session per policy: connections are kept."""
+def checked_socket(egress: Egress) -> Callable[[Any], socket.socket]:
+    """What makes the sockets of a connector, for literal addresses, which no resolver is asked for."""
 
-    def checked_socket(info: Any) -> socket.socket:  # noqa: ANN401 (aiohttp's AddrInfoType)
+    def make(info: Any) -> socket.socket:  # noqa: ANN401 (aiohttp's AddrInfoType)
         family, kind, protocol, _, address = info
         if why := egress.refusal(address[0]):
             raise EgressRefused(why)
         return socket.socket(family, kind, protocol)
 
-    return aiohttp.TCPConnector(resolver=_CheckedResolver(egress), socket_factory=checked_socket)
+    return make
+
+
+def checked_connector(egress: Egress) -> aiohttp.TCPConnector:
+    """The connector of a session of which every connection is checked. One session per policy: connections are kept."""
+    return aiohttp.TCPConnector(resolver=CheckedResolver(egress), socket_factory=checked_socket(egress))

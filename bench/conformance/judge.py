@@ -9,8 +9,8 @@ from typing import Any
 from caselang.document import parse
 from caselang.faults import DocumentInvalid
 from caselang.judgement import worst
+from kit.egress import Egress
 from services.executor.clients.http import HttpClient
-from services.executor.rules import Egress
 from services.executor.runner.case import run_case
 from services.executor.runner.plan import Place, Plan, Signals, StepReport
 

@@ -16,7 +16,7 @@ import asyncio, json, re, sys
 from pathlib import Path
 from services.executor.clients.http import HttpClient
 from services.executor.clients.wire import Call, CallFailed, wire_url
-from services.executor.rules import Egress
+from kit.egress import Egress
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024

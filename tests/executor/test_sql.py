@@ -136,7 +136,7 @@ async def test_a_statement_that_takes_too_long_ends_in_time(executor: Executor, 
 
     found = await fault(executor, shop.url, {"statement": sleep, "options": {"timeout_ms": 300}})
 
-    assert found == ("timeout", "the statement took longer than 300 ms")
+    assert found == ("timeout", "the statement took longer than 300 ms: ask for less, or raise options.timeout_ms")
 
 
 async def test_faults_have_their_class_and_say_what_to_do(executor: Executor, shop: Shop) -> None:

@@ -15,13 +15,13 @@ from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import ResolveResult
 from multidict import CIMultiDict
 from yarl import URL
 
+from kit.egress import CheckedResolver, Egress, EgressRefused, checked_socket
 from kit.tls import Tls, TlsInvalid, tls_context
-from services.executor.clients.wire import Answer, Call, CallFailed, EgressRefused, Pairs, faults, wire_url
-from services.executor.rules import Egress
+from services.executor.clients.wire import Answer, Call, CallFailed, Pairs, faults, wire_url
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
@@ -52,28 +52,18 @@ class _Watch:
 _watch: ContextVar[_Watch] = ContextVar("watch")
 
 
-class _CheckedResolver(AbstractResolver):
-    """Gives only addresses that may be reached; aiohttp connects to exactly those."""
-
-    def __init__(self, egress: Egress) -> None:
-        self._egress = egress
-        self._inner = aiohttp.ThreadedResolver()
+class _TimedResolver(CheckedResolver):
+    """Takes the time of looking a name up."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Resolve a name. Raises: EgressRefused when no address of it may be reached, OSError when it has none."""
+        """Resolve a name. Raises: EgressRefused, OSError."""
         watch, began = _watch.get(), time.perf_counter()
-        found = await self._inner.resolve(host, port, family)
-        watch.dns = time.perf_counter() - began
-        refusals = {result["host"]: self._egress.refusal(result["host"]) for result in found}
-        allowed = [result for result in found if refusals[result["host"]] is None]
-        if not allowed:
-            raise EgressRefused(f"{host} is {next(why for why in refusals.values() if why)}")
-        return allowed
-
-    async def close(self) -> None:
-        """Nothing to give back."""
+        try:
+            return await super().resolve(host, port, family)
+        finally:
+            watch.dns = time.perf_counter() - began
 
 
 class _NotedTls(ssl.SSLObject):
@@ -184,17 +174,10 @@ class HttpClient:
 
     def _session(self, egress: Egress) -> aiohttp.ClientSession:
         if egress not in self._sessions:
-
-            def checked_socket(info: Any) -> socket.socket:  # noqa: ANN401 (aiohttp's AddrInfoType)
-                family, kind, protocol, _, address = info
-                if why := egress.refusal(address[0]):
-                    raise EgressRefused(why)
-                return socket.socket(family, kind, protocol)
-
             self._sessions[egress] = aiohttp.ClientSession(
                 connector=_TimedConnector(
-                    resolver=_CheckedResolver(egress),
-                    socket_factory=checked_socket,
+                    resolver=_TimedResolver(egress),
+                    socket_factory=checked_socket(egress),
                     limit=MAX_CONNECTIONS,
                     keepalive_timeout=KEPT_ALIVE_SECONDS,
                 ),

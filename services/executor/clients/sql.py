@@ -4,7 +4,7 @@ import asyncio
 import math
 import re
 import ssl
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,9 +16,9 @@ from asyncmy.cursors import SSCursor
 from asyncmy.errors import MySQLError
 
 from caselang.template import TOO_LONG, JsonValue, is_too_long
+from kit.egress import Egress
 from kit.tls import Tls, TlsInvalid, tls_context
 from services.executor.clients.wire import CallFailed
-from services.executor.rules import Egress
 
 MAX_ROWS = 1000
 _PORTS = {"postgresql": 5432, "postgres": 5432, "mysql": 3306, "mariadb": 3306}
@@ -31,6 +31,20 @@ _TLS_MODES = {
 _READS = re.compile(r"[\s(]*(select|with|show|describe|desc|explain|values|table)\b", re.IGNORECASE)
 """What a read-only statement begins with at a MySQL server: a compound one could end the read-only mode."""
 _SERVER_GONE = {2006, 2013}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A statement, and the database that it is for."""
+
+    parts: SplitResult
+    """Of the database's URL."""
+    address: str
+    port: int
+    security: ssl.SSLContext | str | None
+    statement: str
+    parameters: list[JsonValue]
+    writable: bool
 
 
 async def run_statement(
@@ -58,7 +72,8 @@ async def run_statement(
     try:
         async with asyncio.timeout(timeout_ms / 1000):
             address = await _address(parts.hostname or "", port, egress)
-            rows = await ask(parts, address, port, await _security(parts, tls), statement, parameters, writable)
+            security = await _security(parts, tls)
+            rows = await ask(_Asked(parts, address, port, security, statement, parameters, writable))
     except TimeoutError as error:
         raise CallFailed(
             "timeout", f"the statement took longer than {timeout_ms} ms: ask for less, or raise options.timeout_ms"
@@ -110,32 +125,24 @@ async def _security(parts: SplitResult, tls: Tls) -> ssl.SSLContext | str | None
     return context
 
 
-async def _postgresql(
-    parts: SplitResult,
-    address: str,
-    port: int,
-    security: ssl.SSLContext | str | None,
-    statement: str,
-    parameters: list[JsonValue],
-    writable: bool,
-) -> list[JsonValue]:
+async def _postgresql(asked: _Asked) -> list[JsonValue]:
     try:
         # Not by the URL: it could name files of this machine.
         connection = await asyncpg.connect(
-            host=address,
-            port=port,
-            user=unquote(parts.username or "") or None,
-            password=unquote(parts.password or ""),
-            database=unquote(parts.path[1:]) or None,
-            ssl=security if isinstance(security, ssl.SSLContext) else "prefer" if security else False,
+            host=asked.address,
+            port=asked.port,
+            user=unquote(asked.parts.username or "") or None,
+            password=unquote(asked.parts.password or ""),
+            database=unquote(asked.parts.path[1:]) or None,
+            ssl=asked.security if isinstance(asked.security, ssl.SSLContext) else "prefer" if asked.security else False,
         )
     except ssl.SSLError as error:
         raise _no_tls(error) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise CallFailed("connect", f"the database cannot be reached: {error}") from error
     try:
-        async with connection.transaction(readonly=not writable):
-            rows = await (await connection.cursor(statement, *parameters)).fetch(MAX_ROWS + 1)
+        async with connection.transaction(readonly=not asked.writable):
+            rows = await (await connection.cursor(asked.statement, *asked.parameters)).fetch(MAX_ROWS + 1)
     except (asyncpg.PostgresConnectionError, OSError) as error:
         raise _broke_off(error) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -145,32 +152,24 @@ async def _postgresql(
     return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 
-async def _mysql(
-    parts: SplitResult,
-    address: str,
-    port: int,
-    security: ssl.SSLContext | str | None,
-    statement: str,
-    parameters: list[JsonValue],
-    writable: bool,
-) -> list[JsonValue]:
-    if not writable and not _READS.match(statement):
+async def _mysql(asked: _Asked) -> list[JsonValue]:
+    if not asked.writable and not _READS.match(asked.statement):
         message = (
             "the environment allows no writes, so the statement begins with SELECT, WITH, SHOW, DESCRIBE or EXPLAIN"
         )
         raise CallFailed("config", message)
-    for number, value in enumerate(parameters):
+    for number, value in enumerate(asked.parameters):
         if isinstance(value, dict | list):
             raise CallFailed("config", f"parameters[{number}] is a list or an object, which no MySQL parameter can be")
     try:
         connection = await asyncmy.connect(
-            host=address,
-            port=port,
-            user=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
-            database=unquote(parts.path[1:]) or None,
+            host=asked.address,
+            port=asked.port,
+            user=unquote(asked.parts.username or ""),
+            password=unquote(asked.parts.password or ""),
+            database=unquote(asked.parts.path[1:]) or None,
             charset="utf8mb4",
-            ssl=security if isinstance(security, ssl.SSLContext) else None,
+            ssl=asked.security if isinstance(asked.security, ssl.SSLContext) else None,
         )
     except ssl.SSLError as error:
         raise _no_tls(error) from error
@@ -179,7 +178,7 @@ async def _mysql(
             raise _no_tls(error.__cause__) from error
         raise CallFailed("connect", f"the database cannot be reached: {_words(error)}") from error
     try:
-        rows, names = await _mysql_rows(connection, statement, parameters, writable)
+        rows, names = await _mysql_rows(connection, asked.statement, asked.parameters, asked.writable)
     except (MySQLError, OSError) as error:
         if isinstance(error, OSError) or (error.args[:1] and error.args[0] in _SERVER_GONE):
             raise _broke_off(error) from error

@@ -14,6 +14,7 @@ from cryptography import x509
 from yarl import URL
 
 from kit.clock import utc_text
+from kit.egress import EgressRefused
 from kit.tls import Tls
 
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~-._"
@@ -61,10 +62,6 @@ class Answer:
     sent_headers: Pairs
     timings_ms: dict[str, float | None]
     redirects: list[dict[str, Any]]
-
-
-class EgressRefused(OSError):
-    """The policy does not let this address be reached."""
 
 
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9/._~%-]*(?:\?[A-Za-z0-9/._~%=&+-]*)?")

@@ -13,11 +13,11 @@ from caselang.requests import ClientCredentialsAuth, Retry
 from caselang.response import Response
 from caselang.template import Functions, JsonValue, TemplateError
 from caselang.variables import Variables
+from kit.egress import Egress
 from services.executor.clients.aside import aside
 from services.executor.clients.http import Cookies
 from services.executor.clients.sql import run_statement
 from services.executor.clients.wire import Answer, Call, CallFailed, certificate_facts
-from services.executor.rules import Egress
 from services.executor.runner.plan import Place
 from services.executor.runner.request import (
     Rendering,

@@ -12,8 +12,8 @@ import orjson
 from caselang.document import Case
 from caselang.judgement import CaseVerdict
 from caselang.template import JsonValue
+from kit.egress import Egress
 from kit.tls import Tls
-from services.executor.rules import Egress
 
 
 @dataclass(frozen=True)
