@@ -21,7 +21,7 @@ from yarl import URL
 
 from kit.egress import CheckedResolver, Egress, EgressRefused, checked_socket
 from kit.tls import Tls, TlsInvalid, tls_context
-from services.executor.clients.wire import Answer, Call, CallFailed, Pairs, faults, wire_url
+from services.executor.clients.wire import FAULTS, Answer, Call, CallFailed, Pairs, call_failed, wire_url
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
@@ -202,8 +202,10 @@ class HttpClient:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(call.timeout_ms / 1000):
-                with faults(call):
+                try:
                     answer = await self._follow(call, egress, cookies, watch)
+                except FAULTS as error:
+                    raise call_failed(error, call.url.host or "") from error
         except CallFailed as error:
             if (why := _refused(watch, error)) is None:
                 raise

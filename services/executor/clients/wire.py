@@ -2,8 +2,6 @@
 
 import re
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -115,16 +113,14 @@ def certificate_facts(der: bytes | None) -> dict[str, str]:
     }
 
 
-@contextmanager
-def faults(call: Call) -> Iterator[None]:
-    """Turn what aiohttp raises into the case format's classes of fault."""
-    try:
-        yield
-    except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
-        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-        if isinstance(cause, EgressRefused):
-            raise CallFailed("egress", str(cause)) from error
-        raise CallFailed(*_fault(error, call.url.host or "")) from error
+FAULTS = (aiohttp.ClientError, ssl.SSLError, OSError, ValueError)
+"""What aiohttp raises when there is no answer."""
+
+
+def call_failed(error: Exception, host: str) -> CallFailed:
+    """One of `FAULTS` in the case format's words."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return CallFailed("egress", str(cause)) if isinstance(cause, EgressRefused) else CallFailed(*_fault(error, host))
 
 
 def _fault(error: Exception, host: str) -> tuple[str, str]:  # noqa: PLR0911 (a table)

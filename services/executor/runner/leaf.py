@@ -120,7 +120,6 @@ class Leaves:
         except CallFailed as error:
             detail = {"request": request_report(call, None, self.mask), "response": None}
             return Outcome("error", error.failure_class, error.message, detail=detail)
-        wanted = {one.query.type for one in step.captures} | {one.query.type for one in step.asserts}
         response = Response(
             status=answer.status,
             headers=answer.headers,
@@ -129,7 +128,9 @@ class Leaves:
             duration_ms=answer.timings_ms["total"] or 0,
             ip=answer.ip,
             http_version=answer.http_version,
-            certificate=certificate_facts(answer.certificate) if "certificate" in wanted else {},
+            certificate=certificate_facts(answer.certificate)
+            if answer.certificate and _asks_for_certificate(step)
+            else {},
         )
         detail = {"request": request_report(call, answer, self.mask), "timings_ms": answer.timings_ms}
         try:
@@ -183,6 +184,11 @@ class Leaves:
         if is_quick(0 if response is None else len(response.body), captures, step.asserts):
             return judge_answer(captures, step.asserts, response, variables, functions, self.mask)
         return await aside(judge_answer, captures, step.asserts, response, dict(variables), functions, self.mask)
+
+
+def _asks_for_certificate(step: RequestStep) -> bool:
+    queries = [one.query for one in step.captures] + [one.query for one in step.asserts]
+    return any(query.type == "certificate" for query in queries)
 
 
 def _outcome(verdict: Verdict, detail: dict[str, Any]) -> Outcome:

@@ -76,5 +76,7 @@ def kept(shown: dict[str, JsonValue], body_bytes: int, mask: Mask) -> dict[str, 
     masked = mask.mask(shown)
     assert isinstance(masked, dict)  # noqa: S101 (a dict stays one)
     body = text(masked["body"])
-    start = body.encode(errors="replace")[:KEPT_BYTES].decode(errors="ignore")
+    start = body
+    if len(body) > KEPT_BYTES or not body.isascii():
+        start = body.encode(errors="replace")[:KEPT_BYTES].decode(errors="ignore")
     return {**masked, "body": start, "body_bytes": body_bytes, "truncated": len(start) < len(body)}
