@@ -79,6 +79,8 @@ LAST_RESULTS = """
     INSERT INTO last_result SELECT DISTINCT ON (case_id) case_id, 0, -1, run_id, status, failure_class, pass_rate,
         duration_ms, finished_at FROM case_run ORDER BY case_id, run_id DESC"""
 RUNS_AT_ONCE = 20_000
+WARM = 60
+"""Calls before those that count: each of the five connections plans a statement six times before it keeps the plan."""
 CALLS: dict[str, tuple[str, Mapping[str, str | int]]] = {
     "report of a run": ("/runs/{red}", {}),
     "report of a case": ("/runs/{red}/cases/{case}", {}),
@@ -157,12 +159,12 @@ async def _p99_ms(
     """Each server's p99, called in turns, so that both suffer alike from what else the machine does."""
     path, params = CALLS[name]
     times: list[list[float]] = [[] for _ in clients]
-    for number in range(calls + 20):
+    for number in range(calls + WARM):
         for client, own, taken in zip(clients, ids, times, strict=True):
             query = {key: str(value).format(**own) for key, value in params.items()}
             began = time.perf_counter()
             (await client.get(path.format(**own), params=query)).raise_for_status()
-            if number >= 20:
+            if number >= WARM:
                 taken.append((time.perf_counter() - began) * 1000)
     return [percentile(taken, 99) for taken in times]
 
