@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import type { Locator, Page } from "@playwright/test";
-import { api, apiToken, BASE, expect, seed, storedText, test } from "./rounds";
+import { api, apiToken, BASE, expect, openSeeded, pasteCurl, seed, storedText, test } from "./rounds";
 
 /** Press Tab (or another key) until something has the focus, which must be seen. Fails where it is not reached. */
 async function reach(page: Page, target: Locator, key = "Tab", most = 80): Promise<void> {
@@ -262,6 +263,31 @@ test("9: a pasted cURL yields its method, address, headers and body in the edito
     expect(pairs, curl).toEqual(headers);
     if (body) expect(sent?.body, curl).toMatchObject(body);
   }
+});
+
+test("9: each of curlconverter's own commands is pasted as the steps that the conversion tells, and saved as them", async ({
+  inside: page,
+}) => {
+  const { token, ...made } = await openSeeded(page, "Converter");
+  const file = readFileSync(new URL("curl-commands.json", import.meta.url), "utf8");
+  const commands = Object.values((JSON.parse(file) as { commands: Record<string, string> }).commands);
+  const path = `/catalog/projects/${made.project}/convert`;
+  const converted = await Promise.all(
+    commands.map((text) => api<{ steps: { request: object }[] }>("POST", path, token, { format: "curl", text })),
+  );
+  const wanted = converted.flatMap(({ steps }) => steps);
+  expect(converted.filter(({ steps }) => steps.length === 0)).toEqual([]);
+  const dialog = await pasteCurl(page, commands.join("\n"));
+  // A secret of each is one of many here: the second token is called token_2.
+  const plain = (steps: { request: object }[]) =>
+    steps.map(({ request }) => JSON.parse(JSON.stringify(request).replaceAll(/(\{\{\w+?)_\d+\}\}/g, "$1}}")) as object);
+  await dialog.getByRole("checkbox").uncheck();
+  await dialog.getByRole("button", { name: `插入 ${wanted.length} 个步骤` }).click();
+  await expect(page.getByRole("treeitem")).toHaveCount(2 + wanted.length);
+  await page.keyboard.press("Control+s");
+  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  const { document } = JSON.parse(await storedText(token, made.case)) as { document: { steps: { request: object }[] } };
+  expect(plain(document.steps.slice(1, -1))).toEqual(plain(wanted));
 });
 
 test("30: Enter while an input method composes submits nothing", async ({ inside: page, context }) => {

@@ -37,7 +37,7 @@ export function CurlDialog({ pid, initial, environment, onInsert, onClose }: Pro
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: the mutation is a new object at every turn
   useEffect(() => {
-    if (!/^\s*curl/i.test(text)) return;
+    if (!/\bcurl/i.test(text)) return;
     const timer = setTimeout(() => convert.mutate(text), 300);
     return () => clearTimeout(timer);
   }, [text]);
