@@ -145,6 +145,20 @@ test("11: a click or Enter on a value adds assertion and capture with a path tha
     expect(asserts?.at(-1)?.passed, `${text} ${said}`).toBe(true);
     await expect(page.getByLabel(`断言 ${row} 值`)).toBeVisible();
   }
+  for (const [button, passed] of [
+    ['断言每一项 = "a-2"', false],
+    ["断言每一项 string", true],
+  ] as const) {
+    row++;
+    await pick(page, '"sku": "a-2"', 9);
+    const judged = page.waitForResponse((response) => response.url().endsWith("/runs/judge"));
+    await page.getByRole("button", { name: button }).click();
+    const { asserts } = (await (await judged).json()) as { asserts: { passed: boolean }[] };
+    expect(asserts.at(-1)?.passed, button).toBe(passed);
+    await expect(page.getByLabel(`断言 ${row} 表达式`)).toHaveValue("$.items[*].sku");
+  }
+  await page.getByRole("button", { name: `移除 断言 ${row - 1}`, exact: true }).click();
+  row--;
   await pick(page, '"it\'s": true', 9);
   await page.getByRole("button", { name: "提取为变量" }).click();
   await expect(page.getByText(/已提取为变量/).first()).toBeVisible();
@@ -160,7 +174,7 @@ test("11: a click or Enter on a value adds assertion and capture with a path tha
   const report = await api<{
     steps: { name: string; asserts: { passed: boolean }[]; captures: { found: boolean }[] }[];
   }>("GET", `/runs/${run}/cases/${made.case}`, token);
-  expect(report.steps[0]?.asserts.map(({ passed }) => passed)).toEqual(Array(8).fill(true));
+  expect(report.steps[0]?.asserts.map(({ passed }) => passed)).toEqual(Array(9).fill(true));
   expect(report.steps[0]?.captures.map(({ found }) => found)).toEqual([true]);
 });
 
@@ -198,4 +212,13 @@ test("14: after a paste with 存为环境密钥 the token is in no draft, storag
   expect(await storedText(token, made.case)).not.toContain(secret);
   await runOf(token, [made.case]);
   expect((await sent("/secret")).at(-1)?.headers).toContainEqual(["Authorization", `Bearer ${secret}`]);
+});
+
+test("a pasted cURL takes the place of the step that a new case begins with", async ({ inside: page }) => {
+  const made = await seed(await apiToken(), "New");
+  await page.goto(`${BASE}/console/p/${made.project}/cases/new`);
+  const dialog = await pasteCurl(page, "curl https://x.test/first; curl https://x.test/second");
+  await dialog.getByRole("button", { name: "插入 2 个步骤" }).click();
+  await expect(page.getByRole("treeitem")).toHaveCount(2);
+  await expect(page.getByLabel("URL", { exact: true })).toHaveValue("https://x.test/second");
 });

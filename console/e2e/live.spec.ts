@@ -64,6 +64,7 @@ test("19: a live run changes with no reload, and after its stream is killed no s
   });
   await page.goto(`${base}/console/runs/${run}`);
   await expect(page.getByText("● 实时")).toBeVisible();
+  await expect(page.getByText("最迟结束")).toBeVisible();
   await expect(page.getByText("step 2").first()).toBeVisible();
   const before = streams.length;
   for (const socket of sockets) socket.destroy();

@@ -50,6 +50,12 @@ test("21: the difference names exactly the changed paths, and says why where the
   await expect.poll(() => panel.locator("tr td:first-child").allInnerTexts()).toContain("$.state");
   const changed = (await panel.locator("tr td:first-child").allInnerTexts()).filter((one) => one.startsWith("$"));
   expect(changed.sort()).toEqual(["$.fee", "$.gone", "$.state", "$.trace"]);
+  const asked = page.waitForRequest((request) => request.url().includes("volatile="));
+  await panel.getByRole("button", { name: "忽略 $.trace" }).click();
+  expect(new URL((await asked).url()).searchParams.getAll("volatile")).toEqual(["$.trace"]);
+  await expect(panel.getByRole("cell", { name: "$.trace", exact: true })).toHaveCount(0);
+  await panel.getByRole("button", { name: "移除 $.trace" }).click();
+  await expect(panel.getByRole("cell", { name: "$.trace", exact: true })).toBeVisible();
 
   const never = await seed(token, "Never");
   await page.goto(`${BASE}/console/runs/${await runOf(token, [never.case])}`);
@@ -117,7 +123,7 @@ test("22: the copied cURL, run by bash, reaches the target with the same request
   const command = await page.locator("#pasted").inputValue();
   expect(command).toContain("$ROUNDS_TOKEN");
   for (const text of [command, await page.content(), page.url()]) expect(text).not.toContain(secret);
-  for (const format of ["json", "junit", "html"]) {
+  for (const format of ["json", "junit", "ctrf", "html"]) {
     const exported = await fetch(`${BASE}/runs/${run}/export?format=${format}`, {
       headers: { Authorization: `Token ${token}` },
     });

@@ -169,3 +169,22 @@ test("a task made for two projects keeps an environment for each", async ({ cont
   );
   expect(task.environments).toEqual({ [one.project]: one.environment, [two.project]: two.environment });
 });
+
+test("the rows of tasks change as they run, told by the stream alone", async ({ inside: page }) => {
+  const token = await apiToken();
+  const made = await seed(token, "Rows", `/rows-${Date.now()}`);
+  const task_name = `rows ${Date.now()}`;
+  const save = { case_ids: [made.case], parallel: 0, owner_ids: [1], startTime: "2099-01-01T00:00:00", task_name };
+  const { task_id } = await api<{ task_id: number }>("POST", "/api-data/schedule-api-cases", token, save);
+  const stream = page.waitForResponse((response) => response.url().endsWith("/scheduler/events"));
+  await page.goto(`${BASE}/console/tasks`);
+  const row = page.getByRole("row", { name: task_name });
+  await expect(row).toBeVisible();
+  await stream;
+  await page.route("**/scheduler/tasks?*", () => {}); // no list is answered any more
+  const { run_id } = await api<{ run_id: string }>("POST", `/scheduler/tasks/${task_id}/fire`, token);
+  await expect(row.getByRole("link", { name: /失败/ })).toHaveAttribute("href", new RegExp(run_id));
+
+  await row.getByRole("link", { name: task_name }).click();
+  await expect(page.getByText(/触发记录从 \d{4}-\d\d-\d\d 起保留/)).toBeVisible();
+});

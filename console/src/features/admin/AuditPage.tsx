@@ -43,7 +43,7 @@ export function AuditPage() {
                 {
                   title: t("audit.what"),
                   dataIndex: "action",
-                  render: (action: string) => <code className="mono">{action}</code>,
+                  render: (action: string) => <code className="mono nowrap">{action}</code>,
                 },
                 { title: t("audit.object"), render: (_, one) => `${one.object_type} ${one.object_name}` },
                 {

@@ -210,7 +210,12 @@ export function StepsTab({ project, document, setDocument, place, setPlace, tria
           }}
           onInsert={(steps) => {
             setCurl(null);
-            add(steps);
+            // The step that a new case begins with, and that nobody has touched, makes way.
+            const untouched = document.steps.length === 1 && sameJson(document.steps[0], NEW.request);
+            if (untouched && steps.length) {
+              setDocument({ ...document, steps });
+              setPlace(`steps.${steps.length - 1}`);
+            } else add(steps);
           }}
         />
       )}

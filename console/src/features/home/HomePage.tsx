@@ -190,9 +190,13 @@ function Checklist({ pid }: { pid: number | null }) {
     {
       key: "curl",
       text: t("home.step2"),
-      action: pid && (
+      action: pid ? (
         <Link to={`/p/${pid}/import` as "/"}>
           <Button>{t("curl.paste")}</Button>
+        </Link>
+      ) : (
+        <Link to="/projects">
+          <Button>{t("projects.new")}</Button>
         </Link>
       ),
     },
@@ -214,7 +218,7 @@ function Checklist({ pid }: { pid: number | null }) {
         {steps.map((step) => (
           <li key={step.key}>
             <span>{step.text}</span>
-            {step.action || <Link to="/projects">{t("nav.projects")}</Link>}
+            {step.action}
           </li>
         ))}
       </ol>

@@ -11,6 +11,9 @@ import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 import { isOpen } from "./useRun";
 
+/** The end of a long run is known to a day only: that helps nobody. */
+const SOON_MS = 3 * 3_600_000;
+
 interface Props {
   run: RunDetail;
   stream: StreamState;
@@ -56,7 +59,7 @@ export function RunSummary({ run, stream, follow, setFollow }: Props) {
             status={run.cases_failed + run.cases_error > 0 ? "exception" : "active"}
           />
           <div className="actions small faint">
-            {run.ends_by && (
+            {run.ends_by && Date.parse(run.ends_by) - Date.now() < SOON_MS && (
               <span>
                 {t("runs.endsBy")} <When at={run.ends_by} far />
               </span>

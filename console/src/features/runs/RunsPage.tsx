@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Button, Input } from "antd";
 import dayjs from "dayjs";
 import { useTranslation } from "react-i18next";
@@ -95,7 +95,13 @@ export function RunsPage() {
         <Loaded query={runs}>
           {({ data, next_cursor }) =>
             data.length === 0 ? (
-              <Empty text={filtered ? t("runs.noneFound") : t("runs.none")} />
+              <Empty text={filtered ? t("runs.noneFound") : t("runs.none")}>
+                {!filtered && (
+                  <Link to="/cases">
+                    <Button type="primary">{t("runs.chooseCases")}</Button>
+                  </Link>
+                )}
+              </Empty>
             ) : (
               <>
                 <RunTable runs={data} />

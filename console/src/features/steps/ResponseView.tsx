@@ -186,7 +186,7 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
       )}
       {onAssert && types[picked.kind] && (
         <Button size="small" onClick={() => add(types[picked.kind])}>
-          {types[picked.kind]}
+          {t("pick.type", { kind: picked.kind })}
         </Button>
       )}
       {onAssert && every && scalar && (
