@@ -1014,6 +1014,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/scheduler/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow all tasks
+         * @description `ready` (ask for what you show, now), then `task.changed` with the state of a task whenever it changes; `ping`
+         *     every 15 s.
+         *
+         *     With `Last-Event-ID` it goes on after that event, as long as this process remembers what came since; otherwise, and
+         *     when more than 1,000 tasks change at once, it says `ready` again. The stream ends when the session that asked for it
+         *     ends. All who follow share one look at the database.
+         */
+        get: operations["follow_tasks_scheduler_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/scheduler/preview": {
         parameters: {
             query?: never;
@@ -1076,30 +1101,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/scheduler/tasks/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Follow tasks
-         * @description `snapshot` (the tasks asked for), then `task.changed` (one of them as it is now) and `task.added` (some task is
-         *     new); `ping` every 15 s. It ends with the session that asked for it, or at once unless `Accept` names
-         *     `text/event-stream`.
-         *
-         *     All who watch share one look at the database, once a second. Who comes back is given a snapshot again.
-         */
-        get: operations["follow_tasks_scheduler_tasks_events_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/scheduler/tasks/{task_id}": {
         parameters: {
             query?: never;
@@ -1132,6 +1133,8 @@ export interface paths {
         /**
          * Run a task now, beside its schedule
          * @description Its owners, its creator and superusers may. Status and schedule stay as they are.
+         *
+         *     The answer comes when the run is to be found at its `url`, or after 2 s if the executor is slow to hear of it.
          */
         post: operations["fire_scheduler_tasks__task_id__fire_post"];
         delete?: never;
@@ -8545,6 +8548,32 @@ export interface operations {
             default: components["responses"]["InvalidParameter"];
         };
     };
+    follow_tasks_scheduler_events_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The last event that was seen: go on after it. */
+                "last-event-id"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
+        };
+    };
     preview_scheduler_preview_post: {
         parameters: {
             query?: never;
@@ -8629,35 +8658,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            401: components["responses"]["NotAuthenticated"];
-            403: components["responses"]["PermissionDenied"];
-            default: components["responses"]["InvalidParameter"];
-        };
-    };
-    follow_tasks_scheduler_tasks_events_get: {
-        parameters: {
-            query?: {
-                /** @description Ids of at most 200 tasks, comma-separated. */
-                ids?: string;
-            };
-            header?: {
-                /** @description Without `text/event-stream` it ends after the snapshot. */
-                accept?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Server-sent events. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": unknown;
-                };
             };
             401: components["responses"]["NotAuthenticated"];
             403: components["responses"]["PermissionDenied"];
