@@ -23,12 +23,13 @@ async def fire_due_tasks() -> float:
     """
     async with database.transaction() as session:
         fired = await firing.fire_due(session)
-        following = await firing.next_due(session)
-        known = time.monotonic()
     firing.last_pass.note(fired)
     longest = scheduler_settings().max_sleep_seconds
     if fired.full:
         return 0
+    async with database.transaction() as session:  # another one: what was fired does not wait for this look
+        following = await firing.next_due(session)
+        known = time.monotonic()
     if following is None:
         return longest
     if following.seconds <= 0:
