@@ -127,6 +127,7 @@ test("18: whoever loses the race of cancel and fire is told the status by name, 
     owner_ids: [1],
     startTime: new Date(Date.now() + 8000).toISOString().replace(/\.\d+/, ""),
   });
+  await page.route("**/scheduler/events", () => {}); // whoever is told in time loses no race
   await page.goto(`${BASE}/console/tasks/${task_id}`);
   await page.getByRole("button", { name: "取消任务" }).click();
   const status = async () => (await api<{ status: string }>("GET", `/scheduler/tasks/${task_id}`, token)).status;
