@@ -43,6 +43,7 @@ test("10, 12: a click on 9007199254740993 adds an assertion with its exact digit
   await expect(page.getByLabel("断言 2 值")).toHaveCount(0);
   await value.click({ position: { x: 70, y: 6 } });
   await page.getByRole("button", { name: /断言 = 9007199254740993/ }).click();
+  await expect(page.getByLabel("断言 2 值")).toHaveValue("9007199254740993");
   await page.keyboard.press("Control+s");
   await expect(page.getByText("已保存为版本 2")).toBeVisible();
   expect(await storedText(token, made.case)).toContain("9007199254740993");

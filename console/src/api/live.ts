@@ -56,7 +56,7 @@ export function useSeldom(ms: number, work: () => void): () => void {
   return () => {
     timer.current ??= setTimeout(() => {
       timer.current = undefined;
-      latest.current();
+      if (!document.hidden) latest.current(); // once it shows again, the stream begins again too
     }, ms);
   };
 }
