@@ -149,7 +149,10 @@ test("18: whoever loses the race of cancel and fire is told the status by name, 
   await expect(page).toHaveURL(/\/tasks\/\d+$/);
   const copied = Number(/\d+$/.exec(page.url())?.[0]);
   await expect(page.getByRole("button", { name: "立即执行" })).toBeVisible();
+  const state = `**/scheduler/tasks/${copied}`;
+  await page.route(state, () => {});
   await api("POST", "/api-data/cancel-scheduled-task", token, { task_id: copied });
+  await page.unroute(state);
   await page.getByRole("button", { name: "立即执行" }).click();
   await expect(page.getByText(/当前状态/).first()).toBeVisible();
   await expect(page.getByText("已取消").first()).toBeVisible();
