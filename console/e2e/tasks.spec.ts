@@ -121,38 +121,40 @@ test("18: whoever loses the race of cancel and fire is told the status by name, 
   const token = await apiToken();
   const gate = `/gate-${Date.now()}`;
   const made = await seed(token, "Race", gate);
-  const { task_id } = await api<{ task_id: number }>("POST", "/api-data/schedule-api-cases", token, {
-    case_ids: [made.case],
-    parallel: 0,
-    owner_ids: [1],
-    startTime: new Date(Date.now() + 8000).toISOString().replace(/\.\d+/, ""),
-  });
-  await page.route("**/scheduler/events", () => {}); // whoever is told in time loses no race
+  const save = (body: object) =>
+    api<{ task_id: number }>("POST", "/api-data/schedule-api-cases", token, {
+      case_ids: [made.case],
+      parallel: 0,
+      owner_ids: [1],
+      startTime: "2099-01-01T00:00:00",
+      ...body,
+    });
+  const { task_id } = await save({});
   await page.goto(`${BASE}/console/tasks/${task_id}`);
-  await page.getByRole("button", { name: "取消任务" }).click();
   const status = async () => (await api<{ status: string }>("GET", `/scheduler/tasks/${task_id}`, token)).status;
-  await expect.poll(status, { intervals: [100], timeout: 30_000 }).not.toBe("pending");
+  // The other side wins between the click and the call.
+  await page.route("**/cancel-scheduled-task", async (route) => {
+    await save({ task_id, startTime: new Date(Date.now() + 2000).toISOString().replace(/\.\d+/, "") });
+    await expect.poll(status, { intervals: [100], timeout: 30_000 }).not.toBe("pending");
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "取消任务" }).click();
   await page.getByRole("button", { name: /^确\s?定$/ }).click();
   await expect(page.getByText(/只能操作待执行.*当前状态：(running|completed|failed)/).first()).toBeVisible();
   await expect(page.getByRole("button", { name: "取消任务" })).toHaveCount(0);
 
   await settle(gate, {});
 
-  const { task_id: other } = await api<{ task_id: number }>("POST", "/api-data/schedule-api-cases", token, {
-    case_ids: [made.case],
-    parallel: 0,
-    owner_ids: [1],
-    startTime: "2099-01-01T00:00:00",
-  });
+  const { task_id: other } = await save({});
   await page.goto(`${BASE}/console/tasks/new?copy=${other}`);
   await page.getByRole("button", { name: "保存", exact: true }).click();
   await expect(page).toHaveURL(/\/tasks\/\d+$/);
   const copied = Number(/\d+$/.exec(page.url())?.[0]);
   await expect(page.getByRole("button", { name: "立即执行" })).toBeVisible();
-  const state = `**/scheduler/tasks/${copied}`;
-  await page.route(state, () => {});
-  await api("POST", "/api-data/cancel-scheduled-task", token, { task_id: copied });
-  await page.unroute(state);
+  await page.route("**/fire", async (route) => {
+    await api("POST", "/api-data/cancel-scheduled-task", token, { task_id: copied });
+    await route.continue();
+  });
   await page.getByRole("button", { name: "立即执行" }).click();
   await expect(page.getByText(/当前状态/).first()).toBeVisible();
   await expect(page.getByText("已取消").first()).toBeVisible();
