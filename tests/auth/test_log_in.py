@@ -6,6 +6,7 @@ from datetime import timedelta
 from time import perf_counter
 
 from tests.auth.conftest import ADMIN_PASSWORD, PASSWORD, Running
+from tests.support.wait import until
 
 
 async def test_a_log_in_answers_a_token_and_who_it_is(running: Running) -> None:
@@ -123,11 +124,16 @@ async def test_a_refusal_takes_the_same_time_whatever_its_cause(running: Running
 
     await seconds("warm-up")
     times: dict[str, list[float]] = {"bob": [], "carol": [], "nobody": []}
-    for _ in range(4):
+
+    async def are_alike() -> bool:
         for name, taken in times.items():
             taken.append(await seconds(name))
-    quickest = sorted(min(taken) for taken in times.values())
-    assert quickest[-1] < 1.5 * quickest[0], times
+        quickest = sorted(min(taken) for taken in times.values())
+        return quickest[-1] < 1.5 * quickest[0]
+
+    for _ in range(3):
+        await are_alike()
+    await until(are_alike, 10)  # what differs in kind differs in the quickest of any number of times
 
 
 async def test_log_in_names_what_is_missing_and_refuses_unknown_fields_and_wrong_types(running: Running) -> None:

@@ -149,9 +149,9 @@ async def test_a_body_past_the_limit_is_given_up(executor: Executor, path: str) 
 
 async def test_a_server_that_sends_one_byte_at_a_time_ends_in_time(executor: Executor) -> None:
     async with server(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000, pause=0.01) as port:
-        kind, message = await fault(executor, at(f"http://127.0.0.1:{port}/", timeout_ms=800))
+        kind, message = await fault(executor, at(f"http://127.0.0.1:{port}/", timeout_ms=3000))
 
-    assert (kind, message[:52]) == ("timeout", "the answer began, but did not end within 800 ms: ask")
+    assert (kind, message.partition(":")[0]) == ("timeout", "the answer began, but did not end within 3000 ms")
 
 
 @pytest.mark.parametrize(

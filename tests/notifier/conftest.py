@@ -107,6 +107,7 @@ def configured(databases: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[pyte
     """Settings of a notifier without a mail server."""
     del databases
     monkeypatch.setenv("ROUNDS_PUBLIC_URL", "https://rounds.example.test")
+    monkeypatch.setenv("ROUNDS_HTTP_PORT", "1")  # where the other services would be; nobody is there
     settings.cache_clear()
     notifier_settings.cache_clear()
     yield monkeypatch

@@ -50,6 +50,11 @@ class Sources:
     runs: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     down: bool = False
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared: auth takes its time to tell whose a session is."""
+
+    def __post_init__(self) -> None:
+        self.answering.set()
 
     def know(self, noun: str, *events: Any) -> None:
         """Let a source know objects that the scheduler has not heard of."""
@@ -253,6 +258,7 @@ def internal_paths(found: Sources) -> APIRouter:
     @router.post("/internal/auth/tokens:verify")
     async def verify(request: Request) -> JSONResponse:
         sha256 = (await request.json())["sha256"]
+        await found.answering.wait()
         for known in found.facts.get("users", {}).values():
             if sha256 in [credential["sha256"] for credential in known["credentials"]]:
                 return JSONResponse({"user": known}, 503 if found.down else 200)

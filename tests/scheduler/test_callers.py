@@ -44,9 +44,11 @@ async def test_a_session_lives_on_while_auth_is_away(scheduler: Scheduler) -> No
 
 
 async def test_a_confirmation_under_way_ends_with_the_service(scheduler: Scheduler) -> None:
+    scheduler.sources.answering.clear()
     await scheduler.move_clock(MINUTE)
-    assert (await scheduler.bob.get(PATH)).status_code == 200
+    assert (await scheduler.eve.get(PATH)).status_code == 200
     [confirmation] = service.database.beside
     await service.database.close()
     assert confirmation.done()
+    scheduler.sources.answering.set()
     service.database.open()
