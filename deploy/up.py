@@ -133,7 +133,7 @@ def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str,
     print(f"Rounds is ready at {shared['ROUNDS_PUBLIC_URL']}/console/")
     if "ROUNDS_ADMIN_PASSWORD" in secret and "ROUNDS_ADMIN_PASSWORD" not in os.environ:
         shown = f"in {data_dir}/secrets.env" if known else f"{secret['ROUNDS_ADMIN_PASSWORD']}  (shown this once)"
-        print(f"  user admin, password {shown}")
+        print(f"  user admin, first password {shown}")
     print(f"  data {data_dir}, logs {data_dir}/logs, stop with Ctrl-C")
     print("  ports " + ", ".join(f"{name} {port}" for name, port in ports.items()), flush=True)
 
