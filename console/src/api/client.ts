@@ -81,7 +81,8 @@ export async function fetchApi(method: string, path: string, options: Options = 
   if (response.ok || response.status === 304) return response;
   const body = await readBody(response);
   const error = new ApiError(response.status, body, response.headers);
-  if (error.status === 401 && !options.anonymous) {
+  // A late refusal of a token that a new log-in has replaced says nothing of the session that there is now.
+  if (error.status === 401 && !options.anonymous && headers.Authorization === authHeaders().Authorization) {
     loseSession({ reason: String(body.reason ?? "unknown"), replaced_at: (body.replaced_at as string) ?? null });
   }
   const session = getSession();

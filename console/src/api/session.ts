@@ -64,10 +64,14 @@ export function loseSession(why: Lost): void {
   tell();
 }
 
+export function getLost(): Lost | null {
+  return lost;
+}
+
 export function useSession(): Session | null {
   return useSyncExternalStore(subscribe, () => session);
 }
 
 export function useLost(): Lost | null {
-  return useSyncExternalStore(subscribe, () => lost);
+  return useSyncExternalStore(subscribe, getLost);
 }
