@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 PYTEST_ARGS ?=
 
 .PHONY: help run up console console-dev test test-console lint check-deploy format contracts migrate bench lock clean
@@ -23,8 +23,9 @@ console: ## Build the web page, unless it is built from these very sources
 console-dev: ## The web page with hot reload, in front of the Rounds at ROUNDS_API (http://127.0.0.1:8000)
 	@PYTHON=$(PYTHON) bash console/build.sh --dev
 
-test: $(VENV)/.dev .cache/system .cache/mariadb ## All tests but the console's, on real PostgreSQL, Kafka, SMTP and HTTP servers that they start
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+test: $(VENV)/.dev .cache/system .cache/mariadb .cache/browser ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers and in a real browser
+	@failed=0; PYTHON=$(PYTHON) bash deploy/node.sh bash console/test.sh || failed=1; \
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS) || failed=1; exit $$failed
 
 test-console: $(VENV)/.run .cache/browser ## The console alone: lock, types, lint, units, sizes, the pages in Chromium
 	@PYTHON=$(PYTHON) bash deploy/node.sh bash console/test.sh
