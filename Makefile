@@ -47,10 +47,11 @@ format: $(VENV)/.dev ## Put the code into the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only .
 
-contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI and OpenAPI again
+contracts: $(VENV)/.dev console/node_modules ## Generate schemas, AsyncAPI, OpenAPI and the console's types again
 	$(BIN)/python -m contracts.generate
 	$(BIN)/python -m caselang.schema
 	$(BIN)/python -m cli.docs
+	cd console && bash ../deploy/node.sh npm run --silent types
 
 migrate: $(VENV)/.run ## Bring the schemas that ROUNDS_…DATABASE_URL name to the newest revision
 	$(BIN)/rounds migrate
@@ -86,6 +87,10 @@ $(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(call install,requirements-dev.lock)
 	@touch $@ $(VENV)/.run
+
+console/node_modules: console/package-lock.json
+	cd console && bash ../deploy/node.sh npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 tests/deploy/stranger/node_modules: tests/deploy/stranger/package-lock.json
 	cd tests/deploy/stranger && bash ../../../deploy/node.sh npm ci --no-audit --no-fund --loglevel=error

@@ -1,8 +1,8 @@
 """`rounds config`: which settings are in force, where each comes from, and whether they make sense."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, SecretStr, ValidationError
@@ -31,8 +31,8 @@ class Setting:
     source: str
 
 
-def in_force() -> list[Setting]:
-    """Every setting, the platform's first.
+def in_force(taken: Collection[str] = (), source: str = "") -> list[Setting]:
+    """Every setting, the platform's first; `taken` are the variables that were read from `source`.
 
     Raises: ValidationError; `faults_of_values()` names what is wrong.
     """
@@ -44,6 +44,7 @@ def in_force() -> list[Setting]:
             found.append(Setting(name, _shown(getattr(values, field)), _source(name)))
     given = {name: os.environ[name] for name in PER_SERVICE if name in os.environ}
     found += [Setting(name, MASK if "DATABASE" in name else value, "environment") for name, value in given.items()]
+    found = [replace(setting, source=source) if setting.name in taken else setting for setting in found]
     return list({setting.name: setting for setting in found}.values())
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.data_dir import NotRunning, use_databases
+from cli.data_dir import NotRunning, use_settings
 from cli.output import fail
 from cli.services import load
 from contracts.topics import TOPICS
@@ -31,7 +31,7 @@ def run(data_dir: Path, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     Raises: typer.Exit with code 2 and the reason on standard error.
     """
     try:
-        use_databases(data_dir)
+        use_settings(data_dir)
         return asyncio.run(work())
     except (NotRunning, SQLAlchemyError, asyncpg.PostgresError, RuntimeError, OSError) as error:
         fail(str(error))

@@ -15,8 +15,7 @@ import typer
 from cli.output import Format, Output, console, errors, print_json, print_table
 
 WHERE = """The commands log in to the databases of the settings, as the services do: run them where a service's settings
-are. Without ROUNDS_…DATABASE_URL they take the database of the `rounds up` that runs on the data folder, or of
-`make up`, which also needs ROUNDS_KAFKA_BOOTSTRAP_SERVERS (`make up` prints the port of Kafka)."""
+are. Without ROUNDS_…DATABASE_URL they take those of the `rounds up` or `make up` that runs on the data folder."""
 
 app = typer.Typer()
 outbox_app = typer.Typer(
@@ -27,7 +26,10 @@ outbox_app = typer.Typer(
 app.add_typer(outbox_app, name="outbox", rich_help_panel="Run Rounds")
 
 DataDir = Annotated[
-    Path, typer.Option(envvar="ROUNDS_DATA_DIR", help="of a running `rounds up`; unused with ROUNDS_…DATABASE_URL")
+    Path,
+    typer.Option(
+        envvar="ROUNDS_DATA_DIR", help="of a running `rounds up` or `make up`; unused with ROUNDS_…DATABASE_URL"
+    ),
 ]
 DATA = Path("data")
 

@@ -23,6 +23,10 @@ app.add_typer(config_app, name="config", rich_help_panel="Run Rounds")
 Host = Annotated[str, typer.Option(envvar="ROUNDS_HTTP_HOST", help="address to listen on")]
 Port = Annotated[int, typer.Option(envvar="ROUNDS_HTTP_PORT", min=0, max=65535, help="port to listen on; 0: any")]
 
+RunningOn = Annotated[
+    Path, typer.Option(envvar="ROUNDS_DATA_DIR", help="of a running `rounds up` or `make up`, whose settings to take")
+]
+
 
 @app.command(rich_help_panel="Run Rounds")
 def up(
@@ -110,9 +114,24 @@ def migrate(
         fail(str(error))
 
 
+def _take_settings_of(data_dir: Path) -> list[str]:
+    """Those of what runs on the folder, if anything does; the environment's own come before them."""
+    from cli.data_dir import NotRunning, use_settings  # noqa: PLC0415 - see above
+
+    try:
+        return use_settings(data_dir)
+    except NotRunning:
+        return []
+    except OSError as error:
+        fail(str(error))
+
+
 @config_app.callback(invoke_without_command=True)
-def config(context: typer.Context, output: Output = Format.table) -> None:
+def config(context: typer.Context, data_dir: RunningOn = Path("data"), output: Output = Format.table) -> None:
     """Show the settings in force, secrets masked, each with its source.
+
+    Beside a `rounds up` or `make up` that runs on the data folder they are its settings, unless the environment names
+    databases; elsewhere those of the environment.
 
     For example:
 
@@ -124,9 +143,10 @@ def config(context: typer.Context, output: Output = Format.table) -> None:
         return
     from cli import config as configuration  # noqa: PLC0415 - see above
 
+    taken = _take_settings_of(data_dir)
     if faults := configuration.faults_of_values():
         fail("\n".join(faults))
-    found = configuration.in_force()
+    found = configuration.in_force(taken, f"running on {data_dir}")
     if output is Format.json:
         print_json([asdict(setting) for setting in found])
         return
@@ -134,8 +154,8 @@ def config(context: typer.Context, output: Output = Format.table) -> None:
 
 
 @config_app.command()
-def check() -> None:
-    """Say what is wrong with the settings; exit code 2 when something is.
+def check(data_dir: RunningOn = Path("data")) -> None:
+    """Say what is wrong with the settings; exit code 2 when something is. It looks where `rounds config` does.
 
     For example:
 
@@ -143,6 +163,7 @@ def check() -> None:
     """
     from cli import config as configuration  # noqa: PLC0415 - see above
 
+    _take_settings_of(data_dir)
     for name in configuration.unknown():
         errors.print(f"{name} is no setting of Rounds")
     if faults := configuration.faults():

@@ -56,7 +56,9 @@ def run(
     ] = None,
     max_parallel: Annotated[int, typer.Option(min=1, max=200, help="with --parallel: how many at the same time")] = 20,
     *,
-    parallel: Annotated[bool, typer.Option("--parallel", help="run the cases at the same time")] = False,
+    parallel: Annotated[
+        bool, typer.Option("--parallel", help="the cases at the same time; else in serial order")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="wait for the run, and exit with its result")] = False,
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="with --wait: write the report there as JUnit XML, for CI")
@@ -65,7 +67,9 @@ def run(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Run cases now. With --wait it shows what did not pass, and exits with 0 passed, 1 failed, 2 error or cancelled.
+    """Run cases now, one after the other; with --parallel at the same time.
+
+    With --wait it shows what did not pass, and exits with 0 passed, 1 failed, 2 error or cancelled.
 
     For example:
 

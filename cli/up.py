@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli import console, docs, postgres
 from cli.data_dir import AlreadyRunning as AlreadyRunning
-from cli.data_dir import load_secrets, locked
+from cli.data_dir import load_secrets, locked, settings_shown
 from cli.postgres import PostgresFailed as PostgresFailed
 from cli.server import bind, serve, stop_event
 from cli.services import load
@@ -39,7 +39,7 @@ async def _run(host: str, listener: socket.socket, data_dir: Path, *, open_brows
         data_dir / "postgres", secrets["POSTGRES_PASSWORD"], data_dir / "postgres.log"
     ) as database_port:
         server = f"127.0.0.1:{database_port}/postgres"
-        _set_environment(host, listener.getsockname()[1], data_dir, server, secrets)
+        made = _set_environment(host, listener.getsockname()[1], data_dir, server, secrets)
         configure_logging()
         await create_roles_and_schemas(f"postgresql://postgres:{secrets['POSTGRES_PASSWORD']}@{server}")
         services = await loading
@@ -55,19 +55,20 @@ async def _run(host: str, listener: socket.socket, data_dir: Path, *, open_brows
         app.include_router(docs.parts(services))
         app.include_router(console.router)
         app.include_router(docs.router)
-        await serve(app, listener, stop, ready)
+        with settings_shown(data_dir, made):
+            await serve(app, listener, stop, ready)
 
 
-def _set_environment(host: str, port: int, data_dir: Path, server: str, secrets: dict[str, str]) -> None:
-    """Settle what one process settles by itself; the rest is as the environment says."""
+def _set_environment(host: str, port: int, data_dir: Path, server: str, secrets: dict[str, str]) -> dict[str, str]:
+    """Settle what one process settles by itself, and answer it; the rest is as the environment says."""
     reached = "127.0.0.1" if host in EVERY_ADDRESS else f"[{host}]" if ":" in host else host
     address = f"http://{reached}:{port}"
     os.environ.pop("ROUNDS_KAFKA_BOOTSTRAP_SERVERS", None)
-    os.environ |= {"ROUNDS_HTTP_HOST": host, "ROUNDS_HTTP_PORT": str(port), "ROUNDS_DATA_DIR": str(data_dir)}
+    made = {"ROUNDS_HTTP_HOST": host, "ROUNDS_HTTP_PORT": str(port), "ROUNDS_DATA_DIR": str(data_dir)}
     for name in SERVICES:
         password = secrets[f"{name.upper()}_DATABASE_PASSWORD"]
-        os.environ[f"ROUNDS_{name.upper()}_DATABASE_URL"] = f"postgresql://{name}:{password}@{server}"
-        os.environ[f"ROUNDS_{name.upper()}_URL"] = address
+        made[f"ROUNDS_{name.upper()}_DATABASE_URL"] = f"postgresql://{name}:{password}@{server}"
+        made[f"ROUNDS_{name.upper()}_URL"] = address
     defaults = {
         "OTEL_SERVICE_NAME": "rounds",
         "ROUNDS_PUBLIC_URL": address,
@@ -78,9 +79,10 @@ def _set_environment(host: str, port: int, data_dir: Path, server: str, secrets:
         "ROUNDS_DEMO": "1",
         "ROUNDS_LOG_FORMAT": "text",
     }
-    for variable, value in defaults.items():
-        os.environ.setdefault(variable, value)
+    made |= {variable: os.environ.get(variable, value) for variable, value in defaults.items()}
+    os.environ |= made
     settings.cache_clear()
+    return made
 
 
 def _greet(data_dir: Path, seconds: float) -> None:

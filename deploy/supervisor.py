@@ -40,8 +40,6 @@ class Child:
     ready: Callable[[], bool] = lambda: True
     listener: socket.socket | None = None
     """What it serves on; it inherits the file descriptor."""
-    rolls: bool = True
-    """Whether it takes part in a rolling restart."""
     process: subprocess.Popen[bytes] | None = None
     restart_at: float = 0
     """`time.monotonic()` at which a dead child is started again."""
@@ -114,7 +112,7 @@ class Supervisor:
 
         Raises: StartError with the end of a log; StopRequestedError.
         """
-        for child in [child for stage in self.stages for child in stage if child.rolls]:
+        for child in [child for stage in self.stages for child in stage]:
             print(f"{child.name} is restarted", flush=True)
             self._stop([child])
             self._spawn(child)

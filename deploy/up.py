@@ -18,7 +18,7 @@ import urllib.request
 from functools import partial
 from pathlib import Path
 
-from cli.data_dir import AlreadyRunning, load_secrets, locked
+from cli.data_dir import AlreadyRunning, load_secrets, locked, settings_shown
 from cli.postgres import BIN
 from deploy.kafka.broker import free_port
 from deploy.supervisor import Child, StartError, StopRequestedError, Supervisor
@@ -57,8 +57,9 @@ def main() -> None:
     try:
         with locked(data_dir):
             try:
-                start_everything(supervisor, data_dir, replicas)
-                supervisor.run()
+                made = start_everything(supervisor, data_dir, replicas)
+                with settings_shown(data_dir, made):
+                    supervisor.run()
             except StopRequestedError:
                 print("Stopping …", flush=True)
             finally:
@@ -67,8 +68,8 @@ def main() -> None:
         sys.exit(f"Rounds did not start: {error}")
 
 
-def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str, int]) -> None:
-    """Start the parts, each when what it needs is ready, and print where Rounds is.
+def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str, int]) -> dict[str, str]:
+    """Start the parts, each when what it needs is ready, and print where Rounds is; answers the services' settings.
 
     Raises: StartError, StopRequestedError.
     """
@@ -136,6 +137,7 @@ def start_everything(supervisor: Supervisor, data_dir: Path, replicas: dict[str,
         print(f"  user admin, first password {shown}")
     print(f"  data {data_dir}, logs {data_dir}/logs, stop with Ctrl-C")
     print("  ports " + ", ".join(f"{name} {port}" for name, port in ports.items()), flush=True)
+    return {**shared, **everything}
 
 
 def postgres(data_dir: Path, ports: dict[str, int], secret: dict[str, str]) -> Child:
@@ -147,7 +149,6 @@ def postgres(data_dir: Path, ports: dict[str, int], secret: dict[str, str]) -> C
         {"PGPASSWORD": secret["POSTGRES_PASSWORD"]},
         signal.SIGINT,
         lambda: not subprocess.call([BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port]),
-        rolls=False,  # there is only one, and while it is away nothing can be answered
     )
 
 

@@ -6,12 +6,16 @@ name it no longer decrypts.
 
 import base64
 import binascii
+import hashlib
 import os
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import BaseModel
 
 from kit.settings import settings
 
@@ -28,6 +32,19 @@ class DecryptionFailed(Exception):
     """A secret was encrypted under a key that is not here, for another environment or name, or was changed since."""
 
 
+class KeyRead(BaseModel):
+    """A key, told apart from others without its value."""
+
+    id: str
+    fingerprint: str
+    """The first 8 hexadecimal digits of the SHA-256 of its 32 bytes."""
+
+
+class _Key(NamedTuple):
+    cipher: AESGCM
+    fingerprint: str
+
+
 def new_key() -> str:
     """A fresh key as it stands in `ROUNDS_ENCRYPTION_KEYS` behind its id."""
     return base64.b64encode(os.urandom(KEY_BYTES)).decode()
@@ -39,6 +56,20 @@ def key_ids() -> list[str]:
     Raises: EncryptionKeysInvalid.
     """
     return list(_keys())
+
+
+def keys_read(ids: Iterable[str] | None = None) -> list[KeyRead]:
+    """Some of the keys in force, each once, or all of them in their order.
+
+    Raises: EncryptionKeysInvalid.
+    """
+    keys = _keys()
+    return [KeyRead(id=id_, fingerprint=keys[id_].fingerprint) for id_ in dict.fromkeys(keys if ids is None else ids)]
+
+
+def key_id_of(encrypted: str) -> str:
+    """The id of the key that a secret is under."""
+    return encrypted.partition(":")[0]
 
 
 async def check_keys() -> None:
@@ -56,7 +87,7 @@ def encrypt(name: str, environment_id: int, plain: str) -> str:
     """
     key_id, key = next(iter(_keys().items()))
     nonce = os.urandom(NONCE_BYTES)
-    sealed = nonce + key.encrypt(nonce, plain.encode(), _associated(name, environment_id))
+    sealed = nonce + key.cipher.encrypt(nonce, plain.encode(), _associated(name, environment_id))
     return f"{key_id}:{base64.b64encode(sealed).decode()}"
 
 
@@ -71,7 +102,9 @@ def decrypt(name: str, environment_id: int, encrypted: str) -> str:
         raise DecryptionFailed(f"secret {name} of environment {environment_id}: no key {key_id} here")
     try:
         sealed = base64.b64decode(text, validate=True)
-        return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _associated(name, environment_id)).decode()
+        return key.cipher.decrypt(
+            sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _associated(name, environment_id)
+        ).decode()
     except (InvalidTag, binascii.Error, ValueError) as error:
         raise DecryptionFailed(f"secret {name} of environment {environment_id} does not decrypt") from error
 
@@ -80,7 +113,7 @@ def _associated(name: str, environment_id: int) -> bytes:
     return f"{environment_id}:{name}".encode()
 
 
-def _keys() -> dict[str, AESGCM]:
+def _keys() -> dict[str, _Key]:
     given = settings().encryption_keys
     if given is None:
         raise EncryptionKeysInvalid(f"{_FORM}; it is not set")
@@ -88,8 +121,8 @@ def _keys() -> dict[str, AESGCM]:
 
 
 @lru_cache(8)
-def _parse(text: str) -> dict[str, AESGCM]:
-    keys: dict[str, AESGCM] = {}
+def _parse(text: str) -> dict[str, _Key]:
+    keys: dict[str, _Key] = {}
     for number, entry in enumerate(text.split(","), start=1):
         key_id, _, encoded = entry.strip().partition(":")
         try:
@@ -98,5 +131,5 @@ def _parse(text: str) -> dict[str, AESGCM]:
             key = b""
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key_id) or len(key) != KEY_BYTES or key_id in keys:
             raise EncryptionKeysInvalid(f"{_FORM}; entry {number} is not of that form")
-        keys[key_id] = AESGCM(key)
+        keys[key_id] = _Key(AESGCM(key), hashlib.sha256(key).hexdigest()[:8])
     return keys

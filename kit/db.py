@@ -1,12 +1,14 @@
 """One schema, one role, one pool per service; the only place that commits."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import orjson
+from asyncpg import exceptions as pg
 from sqlalchemy import MetaData, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -28,6 +30,12 @@ NAMING = {
 POOL_SIZE = 5
 POOL_TIMEOUT_SECONDS = 20
 """How long a request waits in line for a connection: shorter than a client or a gateway waits for the answer."""
+
+RESTART_SECONDS = 5.0
+"""How long after its database went away a request waits for it, which makes a quick restart no more than a slow answer;
+after that it is refused at once."""
+RETRY_SECONDS = 0.1
+_AWAY = (OSError, pg.PostgresConnectionError, pg.CannotConnectNowError, pg.AdminShutdownError)
 
 
 def _kafka(_topic: str) -> tuple[str, ...]:
@@ -55,6 +63,7 @@ class Database:
         self.beside: set[asyncio.Task[None]] = set()
         """Work that requests began and did not wait for; `close()` ends it."""
         self._engine: AsyncEngine | None = None
+        self._away_since: float | None = None
 
     @property
     def metadata(self) -> MetaData:
@@ -78,7 +87,12 @@ class Database:
             hide_parameters=True,  # an error's text goes to the log, and values may be secrets
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
-            connect_args={"timeout": 5, "command_timeout": 60, "server_settings": self._server_settings()},
+            connect_args={
+                "timeout": 5,
+                "command_timeout": 60,
+                "server_settings": self._server_settings(),
+                "async_creator_fn": self._patiently,
+            },
         )
 
     async def close(self) -> None:
@@ -114,9 +128,24 @@ class Database:
             "tcp_keepalives_count": "3",
         }
 
+    async def _patiently(self, *arguments: Any, **options: Any) -> "asyncpg.Connection[Any]":  # noqa: ANN401
+        """Connect to a server that may be starting again."""
+        while True:
+            try:
+                connection: asyncpg.Connection[Any] = await asyncpg.connect(*arguments, **options)
+            except _AWAY as error:
+                now = time.monotonic()
+                self._away_since = self._away_since or now
+                if isinstance(error, TimeoutError) or now > self._away_since + RESTART_SECONDS:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._away_since = None
+                return connection
+
     async def connect(self) -> "asyncpg.Connection[Any]":
         """Open a connection outside the pool, for what must own one: advisory locks, LISTEN, COPY."""
-        return await asyncpg.connect(
+        return await self._patiently(
             self.url.set(drivername="postgresql").render_as_string(hide_password=False),
             timeout=5,
             command_timeout=60,

@@ -1,6 +1,7 @@
 """Roles, schemas and their migrations; Alembic configured in code, so that five services need no five .ini files."""
 
 import asyncio
+import logging
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,8 @@ from sqlalchemy.pool import NullPool
 
 from kit.db import Database
 from kit.settings import SERVICES, settings
+
+log = logging.getLogger(__name__)
 
 TRIES = 10
 
@@ -58,7 +61,7 @@ async def _create_roles_and_schemas(admin_url: str) -> None:
 
 
 async def upgrade(database: Database, migrations: ModuleType, revision: str = "head") -> None:
-    """Bring a schema to a revision, as its own role; one process at a time."""
+    """Bring a schema to a revision, as its own role; one process at a time. A newer version's is left as it is."""
     engine = create_async_engine(
         database.url.set(drivername="postgresql+asyncpg"),
         poolclass=NullPool,
@@ -70,6 +73,9 @@ async def upgrade(database: Database, migrations: ModuleType, revision: str = "h
             await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('rounds.migrate'))"))
 
             def run(sync: Connection) -> None:
+                if _is_newer(sync, migrations):
+                    log.warning("the schema %s is of a newer version of Rounds and stays so", database.name)
+                    return
                 config.attributes["connection"] = sync
                 command.upgrade(config, revision)
 
@@ -104,14 +110,24 @@ def is_partition(table: str) -> bool:
 
 
 @cache
-def _head(migrations: ModuleType) -> str | None:
-    """The newest revision, read from the disk once: probes ask every second or two."""
-    return ScriptDirectory.from_config(alembic_config(migrations)).get_current_head()
+def _scripts(migrations: ModuleType) -> tuple[str | None, frozenset[str]]:
+    """The newest revision and all of them, read from the disk once: probes ask every second or two."""
+    scripts = ScriptDirectory.from_config(alembic_config(migrations))
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
+
+
+def _is_newer(connection: Connection, migrations: ModuleType) -> bool:
+    current = MigrationContext.configure(connection).get_current_revision()
+    return current is not None and current not in _scripts(migrations)[1]
 
 
 async def pending(database: Database, migrations: ModuleType) -> bool:
-    """Whether the schema is not at the newest revision."""
-    head = await asyncio.to_thread(_head, migrations)
+    """Whether the schema lacks a migration of this code.
+
+    A revision that this code does not know is a newer version's, which has only added to what is needed here: while
+    processes are replaced one after the other, or after a step back, old code works on it.
+    """
+    head, known = await asyncio.to_thread(_scripts, migrations)
     async with database.engine.connect() as connection:
         current = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
-    return current != head
+    return current != head and (current is None or current in known)

@@ -130,9 +130,49 @@ class _Context(logging.Filter):
         return True
 
 
+class _OncePerOutage(logging.Filter):
+    """Of what aiokafka says while the broker is away, the first is a warning and the rest is for DEBUG.
+
+    An outage is over when nothing was said for half a minute. What the broker itself refuses is not meant here.
+    """
+
+    SYMPTOMS = (
+        "Unable connect to",
+        "Unable to request metadata",
+        "Unable to update metadata",
+        "Error sending",
+        "Marking the coordinator dead",
+        "Group Coordinator Request failed",
+        "Heartbeat session expired",
+        "Heartbeat send request failed",
+        "Heartbeat failed for group %s: coordinator",
+        "Failed fetch messages",
+        "Failed fetch offsets",
+        "OffsetCommit failed before join",
+        "LeaveGroup request failed",
+        "Cannot send",
+        "Could not send",
+    )
+    OVER_AFTER_SECONDS = 30
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka") or not str(record.msg).startswith(self.SYMPTOMS):
+            return True
+        goes_on = record.created < self._last + self.OVER_AFTER_SECONDS
+        self._last = record.created
+        record.levelno = logging.DEBUG if goes_on else logging.WARNING
+        record.levelname = logging.getLevelName(record.levelno)
+        return not goes_on or logging.getLogger().isEnabledFor(logging.DEBUG)
+
+
 def configure_logging() -> None:
     """Send every log record to standard error, as `ROUNDS_LOG_FORMAT` and `ROUNDS_LOG_LEVEL` say."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_OncePerOutage())
     handler.addFilter(_Context())
     handler.setFormatter(
         JsonFormatter(

@@ -18,6 +18,7 @@ from pydantic import (
 
 from contracts.scheduler import Notify
 from kit.clock import utc_text
+from kit.crypto import KeyRead
 from kit.http import Body, FaultReason
 
 Moment = Annotated[datetime, PlainSerializer(utc_text, return_type=str)]
@@ -255,6 +256,10 @@ class ChannelsRotated(Read):
     """How many channels were under an older key."""
 
     rotated: int
+    before: list[KeyRead]
+    """The keys that these were under."""
+    key: KeyRead
+    """The key in force, under which they are now."""
 
 
 class TrialResult(Read):

@@ -1,6 +1,8 @@
 """`rounds outbox`, `rounds dead-letter`, `rounds secrets`: what operators do to a platform that runs."""
 
 import asyncio
+import base64
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +18,7 @@ from uuid_utils.compat import uuid7
 from cli.postgres import free_port
 from contracts.catalog import ModuleChanged, ProjectChanged
 from contracts.cloudevents import Envelope
-from kit.crypto import new_key
+from kit.crypto import keys_read, new_key
 from kit.settings import settings
 from services.catalog.db import database as catalog
 from services.catalog.queries import states
@@ -235,13 +237,18 @@ async def test_secrets_are_encrypted_anew_by_a_superuser(
     await saved(platform.admin, f"/catalog/projects/{project}/environments", environment)
     channel = {"project_id": project, "name": "CI", "kind": "webhook", "url": "https://hooks.example.test/secret"}
     await saved(platform.admin, "/notifications/channels", channel)
-    monkeypatch.setenv("ROUNDS_ENCRYPTION_KEYS", f"k2:{new_key()},{ENCRYPTION_KEY}")
+    (old,) = keys_read()
+    key = new_key()
+    monkeypatch.setenv("ROUNDS_ENCRYPTION_KEYS", f"k2:{key},{ENCRYPTION_KEY}")
     settings.cache_clear()
     ended = await rounds("secrets", "rotate", "--output", "json")
     assert ended.code == 0, ended.err
-    assert json.loads(ended.out) == {"secrets": 2, "channels": 1}
+    new = {"id": "k2", "fingerprint": hashlib.sha256(base64.b64decode(key)).hexdigest()[:8]}
+    told = {"secrets": 2, "channels": 1, "before": [old.model_dump()], "now": [new]}
+    assert (json.loads(ended.out), old.id) == (told, "k1")
     again = await rounds("secrets", "rotate")
     assert "0 secrets of environments, 0 channels" in again.out
+    assert f"The key in force is k2 (fingerprint {new['fingerprint']}); no other was before." in again.out
 
     bob = await platform.user("bob")
     token = bob.headers["Authorization"].removeprefix("Token ")

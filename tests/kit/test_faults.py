@@ -3,7 +3,10 @@
 ROUNDS_TEST_OUTAGE_SECONDS says how long that is (10; an event that fails by itself is a dead letter after 0.04 s here).
 """
 
+import asyncio
 import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -98,3 +101,31 @@ async def test_an_unreachable_broker_loses_nothing_and_refuses_no_writer(
         async with toys.catalog.database.transaction() as session:
             left = await session.execute(text("SELECT count(*) FROM outbox WHERE published_at IS NULL"))
             assert left.scalar_one() == 0
+
+
+async def test_a_transaction_waits_for_a_database_that_is_restarted_and_not_for_one_that_stays_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with own_postgres(tmp_path) as server:
+        await make_schemas(server, "direct", server.port, monkeypatch)
+        database = Database("executor")
+        database.open()
+
+        async def count() -> int:
+            async with database.transaction() as session:
+                return int((await session.execute(text("SELECT count(*) FROM outbox"))).scalar_one())
+
+        assert await asyncio.gather(*(count() for _ in range(5))) == [0] * 5  # so the pool is full of connections
+        await server.process.stop(signal.SIGINT, grace=30)
+        asked = [asyncio.create_task(count()) for _ in range(20)]
+        server.process.start()
+        assert await asyncio.gather(*asked) == [0] * 20
+
+        await server.process.stop(signal.SIGINT, grace=30)
+        monkeypatch.setattr("kit.db.RESTART_SECONDS", 0.5)
+        for patience in (0.5, 0):
+            begun = time.monotonic()
+            with pytest.raises(ConnectionRefusedError):
+                await count()
+            assert patience <= time.monotonic() - begun < patience + 5
+        await database.close()

@@ -1,6 +1,7 @@
 """What logs and events say of the work that they come from."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -28,6 +29,28 @@ def test_log_lines_are_json_with_the_ids_of_the_work_in_hand() -> None:
         "run_id": "run-1",
         "trace_id": "a" * 32,
     }
+
+
+AWAY = """
+import logging
+from kit.telemetry import configure_logging
+configure_logging()
+client, group = logging.getLogger("aiokafka"), logging.getLogger("aiokafka.consumer.group_coordinator")
+for node in range(3):
+    client.error("Unable connect to node with id %s: %s", node, "refused")
+    group.warning("Marking the coordinator dead (node %s)for group %s.", node, "rounds.executor")
+group.error("Topic %s is not authorized for this client", "task.due")
+"""
+
+
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 2), ("DEBUG", 7)])
+def test_a_broker_that_is_away_is_one_warning_and_what_it_refuses_stays_an_error(level: str, lines: int) -> None:
+    env = {**os.environ, "ROUNDS_LOG_LEVEL": level}
+    done = subprocess.run([sys.executable, "-c", AWAY], capture_output=True, text=True, check=True, env=env)
+    said = [json.loads(line) for line in done.stderr.splitlines()]
+    assert len(said) == lines
+    assert [one["level"] for one in said if one["level"] != "DEBUG"] == ["WARNING", "ERROR"]
+    assert said[0]["message"] == "Unable connect to node with id 0: refused"
 
 
 @pytest.mark.parametrize("given", [None, "", "00-zz-1-01", f"00-{'a' * 31}-{'b' * 16}-01"])

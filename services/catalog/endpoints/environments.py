@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from kit.crypto import keys_read
 from kit.http import GivenBody, IfMatch, Page, PagingQuery
 from services.catalog.clients import check_urls
 from services.catalog.db import Session, database, logged_in
@@ -70,4 +71,5 @@ async def rotate_secrets(caller: Superuser, session: Session) -> SecretsRotated:
 
     To be called until it answers 0; then the older keys can go. `rounds secrets rotate` does that.
     """
-    return SecretsRotated(rotated=await environment_cases.rotate_secrets(session, caller))
+    under = await environment_cases.rotate_secrets(session, caller)
+    return SecretsRotated(rotated=len(under), before=keys_read(under), key=keys_read()[0])

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints, ValidationInfo
 
+from kit.crypto import KeyRead
 from kit.http import Body, FaultReason
 from services.catalog.schemas.fields import (
     Answer,
@@ -220,9 +221,23 @@ class EnvironmentCheck(Answer):
 class SecretsRotated(Answer):
     """How many secrets were encrypted anew; more may be left until it is 0."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"rotated": 12}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "rotated": 12,
+                    "before": [{"id": "k1", "fingerprint": "5f3a09c1"}],
+                    "key": {"id": "k2", "fingerprint": "9be10d42"},
+                }
+            ]
+        }
+    )
 
     rotated: int
+    before: list[KeyRead]
+    """The keys that these were under."""
+    key: KeyRead
+    """The key in force, under which they are now."""
 
 
 class SampleRead(ProjectRead):

@@ -158,10 +158,10 @@ async def _keep_secrets(session: AsyncSession, environment_id: int, given: Mappi
         await session.execute(statement.on_conflict_do_update(index_elements=["environment_id", "name"], set_=new))
 
 
-async def rotate_secrets(session: AsyncSession, caller: Caller) -> int:
-    """Encrypt up to 500 secrets that are under an older key with the first key; answers how many those were.
+async def rotate_secrets(session: AsyncSession, caller: Caller) -> list[str]:
+    """Encrypt up to 500 secrets that are under an older key with the first key; answers the id of the key of each.
 
-    To be called again until the answer is 0. The older keys must stay in `ROUNDS_ENCRYPTION_KEYS` until then, and
+    To be called again until the answer is empty. The older keys must stay in `ROUNDS_ENCRYPTION_KEYS` until then, and
     until every service has the new environments.
 
     Raises: PermissionDenied (no superuser), DecryptionFailed (a key is missing).
@@ -176,15 +176,16 @@ async def rotate_secrets(session: AsyncSession, caller: Caller) -> int:
         .order_by(col(Environment.project_id), col(Environment.id))
         .limit(ROTATED_AT_ONCE)
     )
-    rotated = 0
+    rotated: list[str] = []
     for _, environment_id in dict.fromkeys((await session.exec(stale)).all()):
         project, environment = await queries.locked(session, Environment, environment_id)
         secrets = (await queries.secrets_of(session, [environment_id])).get(environment_id, [])
         for secret in secrets:
             if not secret.value.startswith(prefix):
+                key_id = crypto.key_id_of(secret.value)
                 plain = crypto.decrypt(secret.name, environment_id, secret.value)
                 secret.value = crypto.encrypt(secret.name, environment_id, plain)
-                rotated += 1
+                rotated.append(key_id)
         await stamp(session, caller, environment)
         await publish(session, environment_state(project, environment, secrets))
     return rotated

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from contracts.auth import UserChanged
 from contracts.catalog import ProjectChanged
 from kit import caller as kit_caller
-from kit.crypto import DecryptionFailed
+from kit.crypto import DecryptionFailed, keys_read
 from kit.errors import DependencyUnavailable
 from kit.http import IfMatch, Page, PagingQuery
 from services.notifier import clients, queries
@@ -81,7 +81,8 @@ async def rotate_secrets(caller: Caller, session: Session) -> ChannelsRotated:
 
     To be called until it answers 0; then the older keys can go.
     """
-    return ChannelsRotated(rotated=await channels.rotate_secrets(session, caller))
+    under = await channels.rotate_secrets(session, caller)
+    return ChannelsRotated(rotated=len(under), before=keys_read(under), key=keys_read()[0])
 
 
 @router.post("/{channel_id}/test", summary="Send a test message")

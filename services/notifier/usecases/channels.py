@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from contracts.executor import CaseOutcome, RunCompleted
 from kit import clock
 from kit.caller import Caller
-from kit.crypto import decrypt, encrypt, key_ids
+from kit.crypto import decrypt, encrypt, key_id_of, key_ids
 from kit.errors import FieldFault, InvalidParameter, NotFound, RevisionConflict
 from kit.settings import settings
 from services.notifier import queries
@@ -93,10 +93,10 @@ async def remove(session: AsyncSession, caller: Caller, id_: int, revision: int 
     await session.exec(delete(Channel).where(col(Channel.id) == id_))
 
 
-async def rotate_secrets(session: AsyncSession, caller: Caller) -> int:
-    """Encrypt up to 500 channels that are under an older key with the first key; answers how many those were.
+async def rotate_secrets(session: AsyncSession, caller: Caller) -> list[str]:
+    """Encrypt up to 500 channels that are under an older key with the first key; answers the id of the key of each.
 
-    To be called again until the answer is 0; the older keys must stay in `ROUNDS_ENCRYPTION_KEYS` until then.
+    To be called again until the answer is empty; the older keys must stay in `ROUNDS_ENCRYPTION_KEYS` until then.
 
     Raises: PermissionDenied (no superuser), DecryptionFailed (a key is missing).
     """
@@ -104,12 +104,13 @@ async def rotate_secrets(session: AsyncSession, caller: Caller) -> int:
     prefix = f"{key_ids()[0]}:"
     stale = select(Channel).where(~col(Channel.url).startswith(prefix, autoescape=True)).order_by(col(Channel.id))
     found = (await session.exec(stale.limit(ROTATED_AT_ONCE).with_for_update())).all()
+    under = [key_id_of(channel.url) for channel in found]
     for channel in found:
         channel.url = encrypt(URL, channel.project_id, decrypt(URL, channel.project_id, channel.url))
         if channel.secret is not None:
             channel.secret = encrypt(SECRET, channel.project_id, decrypt(SECRET, channel.project_id, channel.secret))
         session.add(channel)
-    return len(found)
+    return under
 
 
 async def _for_write(session: AsyncSession, caller: Caller, id_: int, revision: int | None) -> Channel:

@@ -2735,6 +2735,13 @@ export interface components {
          *     }
          */
         ChannelsRotated: {
+            /**
+             * Before
+             * @description The keys that these were under.
+             */
+            before: components["schemas"]["KeyRead"][];
+            /** @description The key in force, under which they are now. */
+            key: components["schemas"]["KeyRead"];
             /** Rotated */
             rotated: number;
         };
@@ -3392,6 +3399,16 @@ export interface components {
             status: string;
             /** Truncated */
             truncated: boolean;
+        };
+        /**
+         * KeyRead
+         * @description A key, told apart from others without its value.
+         */
+        KeyRead: {
+            /** Fingerprint */
+            fingerprint: string;
+            /** Id */
+            id: string;
         };
         /**
          * LastResult
@@ -5457,10 +5474,27 @@ export interface components {
          * SecretsRotated
          * @description How many secrets were encrypted anew; more may be left until it is 0.
          * @example {
+         *       "before": [
+         *         {
+         *           "fingerprint": "5f3a09c1",
+         *           "id": "k1"
+         *         }
+         *       ],
+         *       "key": {
+         *         "fingerprint": "9be10d42",
+         *         "id": "k2"
+         *       },
          *       "rotated": 12
          *     }
          */
         SecretsRotated: {
+            /**
+             * Before
+             * @description The keys that these were under.
+             */
+            before: components["schemas"]["KeyRead"][];
+            /** @description The key in force, under which they are now. */
+            key: components["schemas"]["KeyRead"];
             /** Rotated */
             rotated: number;
         };
