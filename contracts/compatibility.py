@@ -16,6 +16,9 @@ from typing import Any
 
 from contracts.generate import EVENT_SCHEMAS, ROOT, SCHEMAS
 
+LAST_RELEASE = ROOT / "deploy" / "last-release"
+"""Its version and its commit; a release ends with this file naming it."""
+
 Schema = Mapping[str, Any]
 
 ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "examples"}
@@ -90,10 +93,17 @@ def published(against: str) -> dict[str, Schema]:
     return {path.name: json.loads(_git("show", f"{against}:{path}")) for path in paths if path.match(EVENT_SCHEMAS)}
 
 
-def newest_release() -> str | None:
-    """The git tag of the newest release; None before the first."""
-    tags = _git("tag", "--list", "v*", "--sort=-version:refname").splitlines()
-    return tags[0] if tags else None
+def last_release() -> tuple[str, str]:
+    """The version and the git commit of the last release, of which its processes may still run.
+
+    Raises: RuntimeError when this clone does not reach back to it.
+    """
+    version, commit = LAST_RELEASE.read_text().split()
+    known = subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, check=False, stderr=-3)  # noqa: S603, S607
+    if known.returncode:
+        message = f"this clone lacks the history back to {version}, commit {commit}: git fetch --unshallow"
+        raise RuntimeError(message)
+    return version, commit
 
 
 def _git(*arguments: str) -> str:
@@ -104,13 +114,13 @@ def _git(*arguments: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Name every break against a published set; the exit status is 1 where there is any, 2 where no set is found."""
     parser = argparse.ArgumentParser(prog="python -m contracts.compatibility", description=__doc__)
-    parser.add_argument("--against", help="git revision or directory of schemas; default: the newest tag v*")
-    against = parser.parse_args(arguments).against or newest_release()
-    if against is None:
-        sys.stdout.write("no release yet: nothing is published that could break\n")
-        return 0
+    parser.add_argument("--against", help="git revision or directory of schemas; default: the last release")
+    against = parser.parse_args(arguments).against
     try:
+        against = against or last_release()[1]
         before, present = published(against), published(str(SCHEMAS))
+    except RuntimeError as failed:
+        parser.error(str(failed))
     except subprocess.CalledProcessError as failed:
         parser.error(f"git cannot read {against}: {failed}")
     if not before:

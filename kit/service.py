@@ -19,8 +19,9 @@ from kit import kafka
 from kit.consume import Consumer, backoff
 from kit.db import Database
 from kit.dispatch import dispatch
+from kit.edge import Edge
 from kit.errors import is_infrastructure
-from kit.http import Edge, add_error_handlers
+from kit.http import add_error_handlers
 from kit.loops import MAX_PAUSE_SECONDS, Loop, Supervisor, run_loop
 from kit.migrate import pending
 from kit.partitions import keep_daily_partitions

@@ -16,7 +16,8 @@ from sqlalchemy import text
 from contracts.topics import topic_named
 from kit import clock
 from kit.dispatch import dispatch
-from kit.http import Edge, add_error_handlers
+from kit.edge import Edge
+from kit.http import add_error_handlers
 from kit.loops import Supervisor
 from kit.settings import settings
 from services.auth.main import service as auth

@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from contracts.auth import UserChanged
-from kit.http import Edge, add_error_handlers
+from kit.edge import Edge
+from kit.http import add_error_handlers
 from kit.loops import Supervisor, run_loop
 from kit.migrate import create_roles_and_schemas, upgrade
 from kit.settings import settings

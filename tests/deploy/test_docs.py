@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("services/*/README.md")]
+PAGES = [
+    page
+    for where in ("*.md", "docs/**/*.md", "*/README.md", "services/*/README.md")
+    for page in sorted(ROOT.glob(where))
+]
+FOLDERS = ("bench", "caselang", "cli", "console", "contracts", "deploy", "docs", "kit", "services", "tests")
 
 
 def anchors(page: Path) -> set[str]:
@@ -18,7 +23,7 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+    for link in re.findall(r"""(?:\]\(|(?:src|href)=")([^)"\s]+)""", page.read_text()):
         if "://" in link:
             continue
         path, _, anchor = link.partition("#")
@@ -26,6 +31,12 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`", page.read_text())
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_the_readme_leads_to_every_page() -> None:

@@ -27,7 +27,8 @@ from contracts.cloudevents import Envelope
 from contracts.scheduler import DueCase, EnvironmentChoice, TaskDue
 from kit import clock
 from kit.crypto import encrypt
-from kit.http import Edge, add_error_handlers
+from kit.edge import Edge
+from kit.http import add_error_handlers
 from kit.loops import Supervisor, run_loop
 from kit.migrate import create_roles_and_schemas, upgrade
 from kit.settings import SERVICES, settings

@@ -9,7 +9,8 @@ from fastapi import Depends, FastAPI
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from kit.http import Edge, add_error_handlers
+from kit.edge import Edge
+from kit.http import add_error_handlers
 from tests.kit.conftest import Toys
 from tests.support.serve import serving
 

@@ -8,8 +8,9 @@ import pytest
 from fastapi import FastAPI
 from pydantic import Field
 
+from kit.edge import Edge, json_depth
 from kit.errors import PermissionDenied
-from kit.http import Body, Edge, add_error_handlers, json_depth
+from kit.http import Body, add_error_handlers
 from tests.support.serve import serving
 
 

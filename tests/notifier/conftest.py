@@ -21,7 +21,8 @@ from contracts.catalog import ProjectChanged
 from contracts.cloudevents import Envelope
 from contracts.executor import CaseOutcome, RunCompleted
 from kit import clock
-from kit.http import Edge, add_error_handlers
+from kit.edge import Edge
+from kit.http import add_error_handlers
 from kit.loops import Supervisor, run_loop
 from kit.settings import settings
 from services.notifier.main import service
