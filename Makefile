@@ -25,7 +25,7 @@ console-dev: ## The web page with hot reload, in front of the Rounds at ROUNDS_A
 
 test: $(VENV)/.dev .cache/system .cache/mariadb .cache/browser ## All tests, on real PostgreSQL, Kafka, SMTP and HTTP servers and in a real browser
 	@failed=0; PYTHON=$(PYTHON) bash deploy/node.sh bash console/test.sh || failed=1; \
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS) || failed=1; exit $$failed
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --reruns 1 $(PYTEST_ARGS) || failed=1; exit $$failed
 
 test-console: $(VENV)/.run .cache/browser ## The console alone: lock, types, lint, units, sizes, the pages in Chromium
 	@PYTHON=$(PYTHON) bash deploy/node.sh bash console/test.sh

@@ -112,7 +112,8 @@ async def _bare(target: str, requests: int, at_once: int) -> tuple[float, list[f
 
     async def get() -> None:
         began = time.perf_counter()
-        answer = await client.send(call, EGRESS)
+        async with AsyncExitStack() as in_hand:
+            answer = await client.send(call, EGRESS, in_hand)
         taken.append((time.perf_counter() - began) * 1000)
         if answer.status != httpx.codes.OK:
             raise AssertionError(answer.status)

@@ -1,7 +1,7 @@
 """Every class of failure of a step that could not be judged, as a user sees it: its word, and what to do about it."""
 
 import signal
-from os import kill
+from os import getpid, kill
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,11 @@ async def test_a_fault_of_the_platform_says_so_and_counts_against_nobody(executo
 
 
 def _kill_all_that_judge() -> None:
-    for line in Path("/proc").glob("[0-9]*/cmdline"):
+    """Those of this process: other tests run beside it."""
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            if aside_process.__name__.encode() in line.read_bytes():
-                kill(int(line.parent.name), signal.SIGKILL)
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == getpid() and aside_process.__name__.encode() in (process / "cmdline").read_bytes():
+                kill(int(process.name), signal.SIGKILL)
         except OSError:
             continue

@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 import time
+from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,9 @@ from kit.tls import Tls, TlsInvalid, tls_context
 from services.executor.clients.wire import FAULTS, Answer, Call, CallFailed, Pairs, call_failed, wire_url
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+LARGE_BYTES = 1024 * 1024
+LARGE_AT_ONCE = 4
+"""Answers over `LARGE_BYTES` in hand at the same time: a hundred cases in the air would take gigabytes."""
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADERS = 1000
 MAX_CONNECTIONS = 2000
@@ -38,6 +42,8 @@ DEFAULT_HEADERS = {"User-Agent": "rounds/0.1", "Accept": "*/*", "Accept-Encoding
 class _Watch:
     """What happened to one request, noted by the resolver, the socket, TLS and the tracer."""
 
+    in_hand: AsyncExitStack
+    limit: asyncio.Timeout | None = None
     stage: str = "connect"
     dns: float | None = None
     tls_began: float | None = None
@@ -47,6 +53,8 @@ class _Watch:
     certificate: bytes | None = None
     alert: str | None = None
     """Why the server ended the TLS connection."""
+    waited: float | None = None
+    """For a place among the large answers, which is not the server's fault; None: it was none so far."""
 
 
 _watch: ContextVar[_Watch] = ContextVar("watch")
@@ -160,6 +168,7 @@ class HttpClient:
 
     def __init__(self) -> None:
         self._sessions: dict[Egress, aiohttp.ClientSession] = {}
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     @property
     def open(self) -> bool:
@@ -192,16 +201,18 @@ class HttpClient:
             )
         return self._sessions[egress]
 
-    async def send(self, call: Call, egress: Egress, cookies: Cookies | None = None) -> Answer:
+    async def send(self, call: Call, egress: Egress, in_hand: AsyncExitStack, cookies: Cookies | None = None) -> Answer:
         """Send a request, following redirects if it asks for that; `timeout_ms` holds for all of it.
+
+        The answer is done with when `in_hand` is closed: a large one takes one of a few places until then.
 
         Raises: CallFailed with its class (dns, connect, tls, timeout, protocol, egress or config).
         """
-        watch = _Watch()
+        watch = _Watch(in_hand)
         token = _watch.set(watch)
         began = time.perf_counter()
         try:
-            async with asyncio.timeout(call.timeout_ms / 1000):
+            async with asyncio.timeout(call.timeout_ms / 1000) as watch.limit:
                 try:
                     answer = await self._follow(call, egress, cookies, watch)
                 except FAULTS as error:
@@ -216,7 +227,7 @@ class HttpClient:
             raise CallFailed("timeout", f"{happened} within {call.timeout_ms} ms: {mend}") from error
         finally:
             _watch.reset(token)
-        answer.timings_ms["total"] = _ms(time.perf_counter() - began)
+        answer.timings_ms["total"] = _ms(time.perf_counter() - began - (watch.waited or 0))
         return answer
 
     async def _follow(self, call: Call, egress: Egress, cookies: Cookies | None, watch: _Watch) -> Answer:
@@ -273,7 +284,7 @@ class HttpClient:
         ) as response:
             first_byte = time.perf_counter() - began
             watch.stage = "body"
-            content = await _read(response)
+            content = await self._read(response, watch)
             version = response.version
             if cookies is not None and "Set-Cookie" in response.headers:
                 cookies.keep(response.headers.getall("Set-Cookie"), url)
@@ -300,17 +311,29 @@ class HttpClient:
                 redirects=[],
             )
 
+    async def _read(self, response: aiohttp.ClientResponse, watch: _Watch) -> bytes:
+        """The body, decompressed, given up as soon as it is too long."""
+        chunks, size = [], 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                response.close()
+                most = f"{MAX_BODY_BYTES // 2**20} MiB"
+                raise CallFailed("protocol", f"the answer is longer than {most}; ask for less of it")
+            chunks.append(chunk)
+            if size > LARGE_BYTES and watch.waited is None:
+                await self._take_place(watch)
+        return b"".join(chunks)
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The body, decompressed, given up as soon as it is too long."""
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            response.close()
-            raise CallFailed("protocol", f"the answer is longer than {MAX_BODY_BYTES // 2**20} MiB; ask for less of it")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    async def _take_place(self, watch: _Watch) -> None:
+        """Wait until few enough large answers are in hand, while the request's time stands still."""
+        assert watch.limit is not None  # noqa: S101 (`send` has set it)
+        loop, ends = asyncio.get_running_loop(), watch.limit.when() or 0
+        began = loop.time()
+        watch.limit.reschedule(None)
+        await watch.in_hand.enter_async_context(self._large)
+        watch.waited = loop.time() - began
+        watch.limit.reschedule(ends + watch.waited)
 
 
 def _refused(watch: _Watch, error: CallFailed) -> str | None:

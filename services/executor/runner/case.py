@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from caselang.document import CallStep, GroupStep, Step
-from caselang.judgement import CaseVerdict, StepOutcome, judge_assert, judge_case, worst
+from caselang.judgement import CaseVerdict, StepOutcome, judge_case, worst
 from caselang.masking import Mask
 from caselang.template import JsonValue, TemplateError, TemplateInvalid, UndefinedVariable
 from caselang.variables import Variables, initial
@@ -161,16 +161,16 @@ class _Drive:
     async def _step(self, step: Step, path: str, at: _At, variables: Variables) -> Outcome:
         self._check_halt(at)
         seq, began, started_at = self._next(), time.monotonic(), datetime.now(UTC)
-        outcome = self._skipped(step, variables)
-        if outcome is None:
-            try:
+        try:
+            outcome = await self._skipped(step, variables)
+            if outcome is None:
                 with span("step", {"path": path, "type": step.type, "name": step.name}) as traced:
                     outcome = await self._run(step, path, at, variables)
                     note(traced, status=outcome.status)
-            except (TemplateError, TemplateInvalid) as error:
-                outcome = _not_rendered(error)
-            except CallFailed as error:
-                outcome = Outcome("error", error.failure_class, error.message)
+        except (TemplateError, TemplateInvalid) as error:
+            outcome = _not_rendered(error)
+        except CallFailed as error:
+            outcome = Outcome("error", error.failure_class, error.message)
         duration = int((time.monotonic() - began) * 1000)
         skipped = outcome.status == "skipped"
         times = (None, None) if skipped else (started_at, duration)
@@ -179,7 +179,7 @@ class _Drive:
             await self._skip_children(step, path, at, outcome)
         return outcome
 
-    def _skipped(self, step: Step, variables: Variables) -> Outcome | None:
+    async def _skipped(self, step: Step, variables: Variables) -> Outcome | None:
         """Why a step is not begun; None: it is."""
         if self.halted is not None:
             return Outcome("skipped", skip_reason=self.halted)
@@ -187,7 +187,7 @@ class _Drive:
             return Outcome("skipped", skip_reason="disabled")
         if step.when is None:
             return None
-        held = judge_assert(step.when, None, variables, self.leaves.functions())
+        held = await self.leaves.holds(step.when, variables)
         if held.template_error:
             return Outcome("error", "template", f"when: {held.message}")
         return None if held.passed else Outcome("skipped", skip_reason="when", detail={"when": held.report()})
@@ -274,7 +274,7 @@ class _Drive:
         for number in range(1, until.max + 1):
             inside = replace(at, prefix=f"{path}.{number}.", iteration=number)
             ended += await self._steps(group.steps, inside, variables)
-            held = judge_assert(until, None, variables, self.leaves.functions())
+            held = await self.leaves.holds(until, variables)
             if held.template_error:
                 return Outcome("error", "template", f"repeat_until: {held.message}")
             if held.passed or self.halted:

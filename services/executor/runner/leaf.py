@@ -2,12 +2,15 @@
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from caselang.asserts import Assert
 from caselang.document import RequestStep, SetStep, SqlStep, Step, WaitStep
 from caselang.effort import is_quick
+from caselang.judgement import AssertResult, judge_assert
 from caselang.masking import Mask
 from caselang.requests import ClientCredentialsAuth, Retry
 from caselang.response import Response
@@ -38,8 +41,8 @@ NEVER_AGAIN = frozenset({"template", "config", "egress"})
 class Sender(Protocol):
     """What sends requests."""
 
-    async def send(self, call: Call, egress: Egress, cookies: Cookies | None = None) -> Answer:
-        """Raises: CallFailed."""
+    async def send(self, call: Call, egress: Egress, in_hand: AsyncExitStack, cookies: Cookies | None = None) -> Answer:
+        """The answer is done with when `in_hand` is closed. Raises: CallFailed."""
 
 
 @dataclass
@@ -115,8 +118,14 @@ class Leaves:
         if isinstance(auth, ClientCredentialsAuth):
             token = await self._token(auth, rendering, step.options.timeout_ms)
         call = build_call(step, self.place, rendering, token)
+        async with AsyncExitStack() as in_hand:
+            return await self._answered(step, call, in_hand, variables, functions)
+
+    async def _answered(
+        self, step: RequestStep, call: Call, in_hand: AsyncExitStack, variables: Variables, functions: Functions
+    ) -> Outcome:
         try:
-            answer = await self.sender.send(call, self.place.egress, self.cookies)
+            answer = await self.sender.send(call, self.place.egress, in_hand, self.cookies)
         except CallFailed as error:
             detail = {"request": request_report(call, None, self.mask), "response": None}
             return Outcome("error", error.failure_class, error.message, detail=detail)
@@ -143,7 +152,8 @@ class Leaves:
         call = token_call(auth, rendering, self.place, timeout_ms)
         key = (call.url, call.body)
         if key not in self.tokens:
-            self.tokens[key] = token_in(await self.sender.send(call, self.place.egress))
+            async with AsyncExitStack() as in_hand:
+                self.tokens[key] = token_in(await self.sender.send(call, self.place.egress, in_hand))
             self.mask = Mask({**self.place.secrets, "access_token": self.tokens[key]})
         return self.tokens[key]
 
@@ -175,6 +185,12 @@ class Leaves:
             "row_count": len(rows),
         }
         return _outcome(verdict, {name: self.mask.mask(value) for name, value in detail.items()})
+
+    async def holds(self, condition: Assert, variables: Variables) -> AssertResult:
+        """Judge the condition of a `when` or a `repeat_until`. Raises: CallFailed when it takes too much."""
+        if is_quick(0, [], [condition]):
+            return judge_assert(condition, None, variables, self.functions())
+        return await aside(judge_assert, condition, None, dict(variables), self.functions())
 
     async def _judge(
         self, step: RequestStep | SqlStep, response: Response | None, variables: Variables, functions: Functions
