@@ -1,5 +1,6 @@
 """The whole platform in one process, as a user starts and stops it."""
 
+import json
 import os
 import re
 import signal
@@ -47,6 +48,17 @@ async def test_the_secrets_are_for_the_owner_only_and_in_no_log(up: Callable[[st
     values = [line.split("=", 1)[1] for line in secrets.read_text().splitlines()]
     assert len(values) == 8
     assert not [value for value in values if value in first.log()]
+
+    running = first.data_dir / "running.env"
+    assert stat.S_IMODE(running.stat().st_mode) == 0o600
+    checked = await run_command("config", "check", "--data-dir", first.data_dir)
+    assert (checked.code, checked.out) == (0, "The settings are sound.\n"), checked.err
+    shown = await run_command("config", "--output", "json", "--data-dir", first.data_dir)
+    (database,) = [one for one in json.loads(shown.out) if one["name"] == "ROUNDS_AUTH_DATABASE_URL"]
+    assert (database["value"], database["source"]) == ("***", f"running on {first.data_dir}")
+    assert await first.stop(signal.SIGTERM, grace=30) == 0
+    assert not running.exists()
+    assert (await run_command("config", "check", "--data-dir", first.data_dir)).code == 2
 
 
 async def test_a_second_up_on_the_same_data_is_refused(up: Callable[[str], Up]) -> None:
