@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -11,10 +10,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from uuid_utils.compat import uuid7
 
-from contracts.cloudevents import Envelope
 from contracts.executor import RunCompleted
 from kit.settings import settings
 from kit.topics import ensure_topics
+from tests.support.events import enveloped
 from tests.support.kafka import own_kafka
 from tests.support.processes import running
 from tests.support.wait import until
@@ -27,20 +26,9 @@ PASSED, RETRIED = ((EXAMPLES / f"{name}.json").read_bytes() for name in ("passed
 async def publish(bootstrap: str, events: Sequence[tuple[UUID, bytes]]) -> None:
     async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
         for event_id, value in events:
-            key = str(RunCompleted.model_validate_json(value).run_id)
-            envelope = Envelope(
-                id=event_id,
-                type=RunCompleted.event_type(),
-                topic=RunCompleted.topic,
-                key=key,
-                source="/rounds/executor",
-                subject=key,
-                time=datetime.now(UTC),
-                traceparent=None,
-                value=value,
-            )
+            envelope = enveloped(RunCompleted.model_validate_json(value), event_id)
             headers = [(name, text.encode()) for name, text in envelope.headers().items()]
-            await producer.send_and_wait(envelope.topic, value, key.encode(), headers=headers)
+            await producer.send_and_wait(envelope.topic, value, envelope.key.encode(), headers=headers)
 
 
 async def test_the_consumer_of_the_page_tells_each_final_run_once_even_when_restarted(

@@ -23,7 +23,6 @@ from uuid_utils.compat import uuid7
 from contracts.auth import Credential, NotifySettings, UserChanged, UserSettings
 from contracts.base import Event
 from contracts.catalog import CaseChanged, EnvironmentChanged, ProjectChanged
-from contracts.cloudevents import Envelope
 from contracts.scheduler import DueCase, EnvironmentChoice, TaskDue
 from kit import clock
 from kit.crypto import encrypt
@@ -34,6 +33,7 @@ from kit.migrate import create_roles_and_schemas, upgrade
 from kit.settings import SERVICES, settings
 from services.executor.main import service, worker
 from services.executor.settings import executor_settings
+from tests.support.events import enveloped
 from tests.support.postgres import Postgres
 from tests.support.target import Target
 from tests.support.wait import until
@@ -78,18 +78,7 @@ class Executor:
 
     async def deliver(self, event: Event, id_: UUID | None = None) -> bool:
         """Hand an event over as a broker would; answers False for a duplicate."""
-        envelope = Envelope(
-            id=id_ or uuid7(),
-            type=event.event_type(),
-            topic=event.topic,
-            key=event.key,
-            source="/rounds/tests",
-            subject=event.key,
-            time=datetime.now(UTC),
-            traceparent=None,
-            value=event.model_dump_json().encode(),
-        )
-        return await service.consumer.deliver(envelope)
+        return await service.consumer.deliver(enveloped(event, id_))
 
     async def user(self, id_: int, **changes: Any) -> httpx.AsyncClient:
         """Make a user known; answers a client that is logged in as that user."""

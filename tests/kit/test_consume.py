@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
-from uuid_utils.compat import uuid7
 
 from contracts.cloudevents import Envelope
 from kit.errors import NotFound
 from kit.outbox import publish
 from kit.settings import settings
 from tests.kit.conftest import Toys, run_started
+from tests.support.events import enveloped
 from tests.support.wait import until
 
 
@@ -22,18 +22,7 @@ async def state(toys: Toys, *numbers: int) -> None:
 
 
 def envelope(number: int) -> Envelope:
-    event = run_started(number)
-    return Envelope(
-        id=uuid7(),
-        type=event.event_type(),
-        topic=event.topic,
-        key=event.key,
-        source="/rounds/catalog",
-        subject=event.key,
-        time=event.started_at,
-        traceparent=None,
-        value=event.model_dump_json().encode(),
-    )
+    return enveloped(run_started(number))
 
 
 async def test_a_duplicate_has_no_effect(toys: Toys) -> None:

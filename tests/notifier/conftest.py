@@ -18,7 +18,6 @@ from uuid_utils.compat import uuid7
 from contracts.auth import Credential, NotifySettings, UserChanged, UserSettings
 from contracts.base import Event
 from contracts.catalog import ProjectChanged
-from contracts.cloudevents import Envelope
 from contracts.executor import CaseOutcome, RunCompleted
 from kit import clock
 from kit.edge import Edge
@@ -27,6 +26,7 @@ from kit.loops import Supervisor, run_loop
 from kit.settings import settings
 from services.notifier.main import service
 from services.notifier.settings import notifier_settings
+from tests.support.events import enveloped
 from tests.support.serve import serving
 from tests.support.smtp import SmtpServer
 from tests.support.wait import until
@@ -44,18 +44,7 @@ class Notifier:
 
     async def deliver(self, event: Event, id_: UUID | None = None) -> bool:
         """Hand an event over as a broker would; answers False for a duplicate."""
-        envelope = Envelope(
-            id=id_ or uuid7(),
-            type=event.event_type(),
-            topic=event.topic,
-            key=event.key,
-            source="/rounds/tests",
-            subject=event.key,
-            time=datetime.now(UTC),
-            traceparent=None,
-            value=event.model_dump_json().encode(),
-        )
-        return await service.consumer.deliver(envelope)
+        return await service.consumer.deliver(enveloped(event, id_))
 
     async def user(self, id_: int, **changes: Any) -> httpx.AsyncClient:
         """Make a user known; answers a client that is logged in as that user."""

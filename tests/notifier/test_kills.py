@@ -45,6 +45,17 @@ async def another_process() -> AsyncIterator[asyncio.subprocess.Process]:
             await process.wait()
 
 
+@asynccontextmanager
+async def one_mail(configured: pytest.MonkeyPatch, smtp: SmtpServer) -> AsyncIterator[Notifier]:
+    """A notifier that has a mail to send, and does nothing yet."""
+    configured.setenv("ROUNDS_SMTP_URL", smtp.url)
+    settings.cache_clear()
+    async with running() as notifier:
+        await notifier.user(1)
+        await notifier.deliver(run_completed(owner_ids=[1]))
+        yield notifier
+
+
 async def killed(process: asyncio.subprocess.Process) -> None:
     process.kill()
     await process.wait()
@@ -53,11 +64,7 @@ async def killed(process: asyncio.subprocess.Process) -> None:
 async def test_a_notifier_killed_before_the_server_accepts_sends_the_mail_later(
     configured: pytest.MonkeyPatch, smtp: SmtpServer
 ) -> None:
-    configured.setenv("ROUNDS_SMTP_URL", smtp.url)
-    settings.cache_clear()
-    async with running() as notifier:
-        await notifier.user(1)
-        await notifier.deliver(run_completed(owner_ids=[1]))
+    async with one_mail(configured, smtp) as notifier:
         smtp.delay_seconds = 60
         async with another_process() as process:
             await until(lambda: notifier.rows("SELECT id FROM delivery WHERE status = 'sending'"), PATIENCE)
@@ -81,11 +88,7 @@ async def sent_after_reaping(notifier: Notifier) -> dict[int, str]:
 async def test_a_notifier_killed_between_acceptance_and_commit_sends_a_copy_with_the_same_message_id(
     configured: pytest.MonkeyPatch, smtp: SmtpServer
 ) -> None:
-    configured.setenv("ROUNDS_SMTP_URL", smtp.url)
-    settings.cache_clear()
-    async with running() as notifier:
-        await notifier.user(1)
-        await notifier.deliver(run_completed(owner_ids=[1]))
+    async with one_mail(configured, smtp) as notifier:
         smtp.delay_seconds = 3
         async with another_process() as process:
             await until(lambda: smtp.connections, PATIENCE)

@@ -18,12 +18,10 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
-from uuid_utils.compat import uuid7
 
 from contracts.auth import Credential, NotifySettings, UserChanged, UserSettings
 from contracts.base import Event
 from contracts.catalog import CaseChanged, EnvironmentChanged, ModuleChanged, ProjectChanged
-from contracts.cloudevents import Envelope
 from contracts.executor import RunCompleted, RunStarted
 from contracts.scheduler import TaskDue
 from kit import clock
@@ -34,6 +32,7 @@ from kit.migrate import create_roles_and_schemas, upgrade
 from kit.settings import settings
 from services.scheduler.main import service
 from services.scheduler.settings import scheduler_settings
+from tests.support.events import enveloped
 from tests.support.postgres import Postgres
 from tests.support.serve import bound_socket, serving
 
@@ -83,7 +82,7 @@ class Scheduler:
     async def state(self, *events: Event) -> None:
         """Let the scheduler hear of facts."""
         for event in events:
-            await service.consumer.deliver(envelope(event))
+            await service.consumer.deliver(enveloped(event))
 
     async def now(self) -> datetime:
         """The present by the scheduler's clock."""
@@ -137,14 +136,6 @@ class Scheduler:
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["data"]
         return found
-
-
-def envelope(event: Event) -> Envelope:
-    """An event on its way."""
-    return Envelope(
-        id=uuid7(), type=event.event_type(), topic=event.topic, key=event.key, source="/rounds/test", subject=event.key,
-        time=datetime.now(UTC), traceparent=None, value=event.model_dump_json().encode(),
-    )  # fmt: skip
 
 
 def token(user_id: int) -> str:

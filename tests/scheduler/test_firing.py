@@ -16,11 +16,11 @@ from tests.scheduler.conftest import (
     Scheduler,
     case,
     completed,
-    envelope,
     looping,
     module,
     started,
 )
+from tests.support.events import enveloped
 from tests.support.wait import until
 
 HOUR = timedelta(hours=1)
@@ -94,7 +94,7 @@ async def test_a_run_that_is_not_ours_is_ignored(scheduler: Scheduler) -> None:
     await scheduler.move_clock(HOUR)
     await scheduler.tick()
     [due] = await scheduler.due()
-    other = due.model_copy(update={"run_id": envelope(due).id})
+    other = due.model_copy(update={"run_id": enveloped(due).id})
 
     await scheduler.state(started(other), completed(other))
 

@@ -24,8 +24,9 @@ from kit.topics import ensure_topics, topic_name
 from services.executor.main import service as executor
 from services.scheduler.main import service
 from services.scheduler.models import Task
-from tests.scheduler.conftest import ENVIRONMENT, PROJECT, case, envelope, environment_of, project
+from tests.scheduler.conftest import ENVIRONMENT, PROJECT, case, environment_of, project
 from tests.scheduler.replica import Replica
+from tests.support.events import enveloped
 from tests.support.postgres import Postgres
 from tests.support.processes import running
 from tests.support.wait import elapsed, until
@@ -102,7 +103,7 @@ async def test_kills_of_one_of_two_schedulers_lose_no_run_and_double_none(
     executor.database.open()
     service.database.open()
     for event in (project(PROJECT, "p"), environment_of(ENVIRONMENT, PROJECT), case(CASE, document=DOCUMENT)):
-        await executor.consumer.deliver(envelope(event))
+        await executor.consumer.deliver(enveloped(event))
     command = [rounds, "serve", "executor", "--port", str(port)]
     async with running(command, tmp_path / "executor.log", url=f"http://127.0.0.1:{port}/readyz"):
         for replica in replicas:
