@@ -101,8 +101,8 @@ async def test_parallel_cases_run_at_the_same_time_up_to_the_cap(executor: Execu
     run_id = await executor.due(*cases, parallel=1, max_parallel=3)
 
     await until(lambda: executor.target.count("/held") == 3)
-    await asyncio.sleep(0.2)
-    assert executor.target.count("/held") == 3
+    found = await executor.rows("SELECT status FROM case_run WHERE run_id = :run_id", run_id=run_id)
+    assert sorted(row["status"] for row in found) == ["running"] * 3 + ["waiting"] * 2
     executor.target.release()
     assert (await executor.over(run_id))["cases_passed"] == 5
 

@@ -10,16 +10,16 @@ T = TypeVar("T")
 
 
 @overload
-async def until(condition: Callable[[], Awaitable[T]], timeout: float = 10, every: float = 0.02) -> T: ...  # noqa: ASYNC109
+async def until(condition: Callable[[], Awaitable[T]], timeout: float = 30, every: float = 0.02) -> T: ...  # noqa: ASYNC109
 
 
 @overload
-async def until(condition: Callable[[], T], timeout: float = 10, every: float = 0.02) -> T: ...  # noqa: ASYNC109
+async def until(condition: Callable[[], T], timeout: float = 30, every: float = 0.02) -> T: ...  # noqa: ASYNC109
 
 
 async def until(
     condition: Callable[[], object],
-    timeout: float = 10,  # noqa: ASYNC109 - the point of this function is to say what was seen when time ran out
+    timeout: float = 30,  # noqa: ASYNC109 - the point of this function is to say what was seen when time ran out
     every: float = 0.02,
 ) -> object:
     """Call `condition` (plain or async) until its value is true, and return that value. Seconds.
