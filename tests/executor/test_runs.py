@@ -1,6 +1,5 @@
 """Runs from the due event to the report."""
 
-import asyncio
 from typing import Any
 from uuid import uuid4
 
