@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from aiokafka.errors import KafkaError
 from asyncpg import exceptions as pg
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from kit.messages import N_, translate
@@ -158,6 +158,10 @@ _PASSING: tuple[type[BaseException], ...] = (
     pg.ReadOnlySQLTransactionError,
     pg.InvalidAuthorizationSpecificationError,
 )
+
+
+FROM_BELOW: tuple[type[Exception], ...] = (OSError, KafkaError, SQLAlchemyError, pg.PostgresError, pg.InterfaceError)
+"""What database, broker and peers raise, be it their fault or not."""
 
 
 def is_infrastructure(error: BaseException) -> bool:

@@ -24,6 +24,7 @@ from starlette.exceptions import HTTPException
 
 from kit.caller import authenticate_first
 from kit.errors import (
+    FROM_BELOW,
     AppError,
     DependencyUnavailable,
     FieldFault,
@@ -283,4 +284,5 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(AppError, on_app_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
-    app.add_exception_handler(Exception, on_any)
+    # What `Exception` alone stands for is raised once more after the answer, and logged as a fault of the application.
+    app.exception_handlers |= dict.fromkeys((*FROM_BELOW, Exception), on_any)

@@ -60,7 +60,7 @@ async def test_the_last_release_works_on_this_schema_and_this_version_takes_its_
     monkeypatch.setenv("ROUNDS_EXECUTOR_EGRESS_ALLOW", "127.0.0.0/8,::1/128")
     settings.cache_clear()
     await ensure_topics()
-    release = checked_out(tmp_path / "release", last_release()[1])
+    release = checked_out(tmp_path / "release", *last_release())
     document = json.loads((release / "docs" / "openapi.json").read_text())
 
     old_command = serving(its_command(release), old_port)

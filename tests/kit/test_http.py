@@ -117,6 +117,15 @@ async def test_every_error_has_the_same_shape(client: httpx.AsyncClient, path: s
     assert set(answer.json()) <= {"code", "msg", "errors", "trace_id"}
 
 
+async def test_what_is_away_is_a_warning_and_what_is_broken_an_error(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert (await client.get("/away")).headers["retry-after"] == "5"
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    await client.get("/broken")
+    assert "unexpected error" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [

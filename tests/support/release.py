@@ -1,6 +1,6 @@
 """The code of the last release, as its commit has it: `deploy/last-release` names both.
 
-folder = checked_out(tmp_path, commit)                        # its packages, and the documents that it shipped
+folder = checked_out(tmp_path, version, commit)               # its packages, and the documents that it shipped
 async with running([*its_command(folder), "serve", …], log):  # `rounds` of that release
 """
 
@@ -17,8 +17,8 @@ CACHE = ROOT / ".cache" / "release"
 ROUNDS = "from cli.main import app; app()"
 
 
-def checked_out(folder: Path, commit: str) -> Path:
-    """Write a commit's files into a folder.
+def checked_out(folder: Path, version: str, commit: str) -> Path:
+    """Write a commit's files into a folder, which then passes for an installation of that version.
 
     Raises: subprocess.CalledProcessError (the clone does not reach back to it).
     """
@@ -26,6 +26,9 @@ def checked_out(folder: Path, commit: str) -> Path:
     packed = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         archive.extractall(folder, filter="data")
+    about = folder / f"rounds-{version.removeprefix('v')}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: rounds\nVersion: {version.removeprefix('v')}\n")
     return folder
 
 
