@@ -11,6 +11,7 @@ from bench.report import Report
 
 PARTS = {
     "scheduler": scheduler.measure,
+    "burst": scheduler.measure_burst,
     "executor": executor.measure,
     "loop": loop.measure,
     "memory": executor.measure_memory,
@@ -18,18 +19,22 @@ PARTS = {
     "reports": reports.measure,
     "viewers": viewers.measure,
 }
+APART = ("burst", "memory")
+"""A part of another one, and one that takes 25 minutes: they run when they are asked for."""
 
 
 def main() -> None:
     """Run the parts asked for. Exit code 1 when a target was missed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all but memory")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all but {' and '.join(APART)}"
+    )
     parser.add_argument("--quick", action="store_true", help="small numbers: shows that it works, not how fast")
     options = parser.parse_args()
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     reached = True
-    for name in options.parts or [part for part in PARTS if part != "memory"]:
+    for name in options.parts or [part for part in PARTS if part not in APART]:
         print(f"{name} …", flush=True)
         report = Report(name, options.quick)
         with tempfile.TemporaryDirectory(prefix=f"rounds-bench-{name}-") as folder:

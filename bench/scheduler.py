@@ -7,7 +7,7 @@ import re
 import statistics
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -26,10 +26,12 @@ PEERS = {
     "apscheduler": (["apscheduler>=3.11,<4", "sqlalchemy", "psycopg2-binary", "confluent-kafka"], 10),
     "procrastinate": (["procrastinate", "psycopg[binary,pool]", "aiokafka"], 40),
 }
-BARE = """
+REST = "x" * 410
+"""Makes the bare statement's events as long as those of Rounds and of the other schedulers: 500 bytes."""
+BARE = f"""
     WITH due AS (
         UPDATE bare_task SET status = 'running', next_due_at = NULL
-        WHERE id = ANY(ARRAY(SELECT id FROM bare_task WHERE next_due_at <= now()
+        WHERE id = ANY(ARRAY(SELECT id FROM bare_task WHERE next_due_at <= now() AND NOT paused
                              ORDER BY next_due_at LIMIT 500 FOR UPDATE SKIP LOCKED))
         RETURNING id, scheduled_at
     ), fired AS (
@@ -38,7 +40,8 @@ BARE = """
     )
     INSERT INTO bare_outbox (event_id, topic, type, key, subscriber, time, value)
     SELECT uuidv7(), 'task.due', 'rounds.task.due.v1', task_id::text, '*', now(),
-           convert_to(json_build_object('task_id', task_id, 'run_id', run_id)::text, 'UTF8') FROM fired
+           convert_to(json_build_object('task_id', task_id, 'run_id', run_id, 'rest', '{REST}')::text, 'UTF8')
+    FROM fired
 """
 
 
@@ -47,24 +50,7 @@ async def measure(report: Report, folder: Path) -> None:
     jobs, rounds = (2000, 3) if report.quick else (10_000, 5)
     stored = 20_000 if report.quick else 1_000_000
     async with stores(folder, kafka=True) as parts:
-        await _seed(parts, 1000, owners=10)
-        bare = report.add("bare claim-and-insert statement", await _bare(parts, jobs, rounds), "tasks/s")
-        async with _schedulers(parts, 1):
-            one = await _bursts(parts, jobs, rounds)
-            report.add("one scheduler, until Kafka acknowledged", one, "tasks/s")
-            report.at_least("… of the bare statement", one / bare, "×", 0.45)
-            await _lag(report, parts, seconds=5 if report.quick else 60)
-        async with _schedulers(parts, 2):
-            two = await _bursts(parts, jobs, rounds)
-            report.add("two schedulers, until Kafka acknowledged", two, "tasks/s")
-            report.at_least("… of one", two / one, "×", 1.2)
-        for name, (packages, times) in PEERS.items():
-            try:
-                speed = report.add(name, await _peer(parts, name, packages, jobs), "tasks/s", "each job to Kafka")
-                report.at_least(f"one scheduler, of {name}", one / speed, "×", times)
-            except RuntimeError as error:
-                report.leave_out(name, str(error))
-
+        one = await _compare(report, parts, jobs, rounds, list(PEERS), lag_seconds=5 if report.quick else 60)
         report.at_most("most frequent query of an idle scheduler", await _idle_queries(parts), "/s", 4)
         idle = await _idle_pass()
         await _seed(parts, stored, owners=10)
@@ -78,6 +64,42 @@ async def measure(report: Report, folder: Path) -> None:
         times_ms = await _list_ms(100 if report.quick else 1000)
         report.add(f"{name}: list of an owner of {stored // 10:,}", percentile(times_ms, 50), "ms p50")
         report.at_most(f"{name}: list of an owner of {stored // 10:,}", percentile(times_ms, 99), "ms p99", 10)
+
+
+async def measure_burst(report: Report, folder: Path) -> None:
+    """The bursts alone: the bare statement, one scheduler, two, and the fastest of the others."""
+    jobs, rounds = (2000, 3) if report.quick else (10_000, 5)
+    async with stores(folder, kafka=True) as parts:
+        await _compare(report, parts, jobs, rounds, ["pgqueuer"], lag_seconds=0)
+
+
+async def _compare(
+    report: Report, parts: Stores, jobs: int, rounds: int, others: Sequence[str], lag_seconds: int
+) -> float:
+    """Bursts of one and two schedulers beside what others make; answers the tasks a second of one.
+
+    `lag_seconds`: for how long the lag of single tasks is measured; 0: not at all.
+    """
+    await _seed(parts, 1000, owners=10)
+    bare = report.add("bare claim-and-insert statement", await _bare(parts, jobs, rounds), "tasks/s")
+    async with _schedulers(parts, 1):
+        one = await _bursts(parts, jobs, rounds)
+        report.add("one scheduler, until Kafka acknowledged", one, "tasks/s")
+        report.at_least("… of the bare statement", one / bare, "×", 0.45)
+        if lag_seconds:
+            await _lag(report, parts, lag_seconds)
+    async with _schedulers(parts, 2):
+        two = await _bursts(parts, jobs, rounds)
+        report.add("two schedulers, until Kafka acknowledged", two, "tasks/s")
+        report.at_least("… of one", two / one, "×", 1.2)
+    for name in others:
+        packages, times = PEERS[name]
+        try:
+            speed = report.add(name, await _peer(parts, name, packages, jobs), "tasks/s", "each job to Kafka")
+            report.at_least(f"one scheduler, of {name}", one / speed, "×", times)
+        except RuntimeError as error:
+            report.leave_out(name, str(error))
+    return one
 
 
 async def _seed(parts: Stores, tasks: int, owners: int, due: str = "NULL::timestamptz") -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from kit.consume import Consumer, backoff
 from kit.db import Database
 from kit.errors import is_infrastructure
-from kit.kafka import envelope_of
+from kit.relay import envelope_of
 from kit.wake import any_of
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _UNDELIVERED = text("""
     SELECT id, event_id, topic, type, key, time, traceparent, value FROM outbox
     WHERE published_at IS NULL AND subscriber = :subscriber ORDER BY id LIMIT :limit
 """)
-_MARK = text("UPDATE outbox SET published_at = clock_now() WHERE id = ANY(:ids)")
+_MARK = text("UPDATE outbox SET published_at = (SELECT clock_now()) WHERE id = ANY(:ids)")
 
 
 async def dispatch(publisher: Database, consumer: Consumer, stopping: asyncio.Event) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kit.db import Database
 
 MAX_VALUE_BYTES = 900 * 1024
+NEXT_UUID = "((SELECT left(uuidv7()::text, 28)) || lpad(to_hex(row_number() OVER ()), 8, '0'))::uuid"
+"""SQL of a UUIDv7 for each row of a query: one random number, counted up. `uuidv7()` for each row opens and reads
+`/dev/urandom` each time where PostgreSQL was built without OpenSSL, which is a tenth of the time of a burst."""
 
 _INSERT = text("""
     INSERT INTO outbox (event_id, topic, type, key, subscriber, time, traceparent, value)
@@ -79,7 +82,7 @@ async def publish_from(
     listed = ", ".join(f"'{subscriber}'" for subscriber in subscribers)  # in the text: a parameter would hide how many
     statement = text(f"""
         WITH {ctes},
-        made AS (SELECT uuidv7() AS id, key, traceparent, convert_to(value::text, 'UTF8') AS value FROM event),
+        made AS (SELECT {NEXT_UUID} AS id, key, traceparent, convert_to(value::text, 'UTF8') AS value FROM event),
         stated AS (
             INSERT INTO outbox (event_id, topic, type, key, subscriber, time, traceparent, value)
             SELECT id, '{event.topic}', '{event.event_type()}', key::text, subscriber, (SELECT clock_now()),

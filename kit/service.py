@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
 from contracts.topics import TOPICS, topic_named
-from kit import kafka
+from kit import kafka, relay
 from kit.consume import Consumer, backoff
 from kit.db import Database
 from kit.dispatch import dispatch
@@ -173,7 +173,7 @@ def _start_loops(services: Sequence[Service], supervisor: Supervisor) -> None:
                 supervisor.start(f"{publisher.name}.to.{subscriber.name}", work)
         return
     for service in services:
-        supervisor.start(f"endless:{service.name}.relay", kafka.relay(service.database))
+        supervisor.start(f"endless:{service.name}.relay", relay.relay(service.database))
         supervisor.start(f"{service.name}.consume", kafka.consume(service.consumer, supervisor.stopping))
 
 
@@ -241,7 +241,7 @@ async def _readiness(service: Service) -> str:
 
 
 def _broker_state() -> str:
-    return "embedded" if settings().embedded else kafka.state()
+    return "embedded" if settings().embedded else relay.state()
 
 
 async def _measure(service: Service) -> None:

@@ -54,6 +54,11 @@ def start_tracing() -> None:
     )
 
 
+def is_traced() -> bool:
+    """Whether something takes spans."""
+    return bool(_tracer)
+
+
 def continue_request(given: str | None) -> None:
     """Set the trace context of a request: that of its span, or without one a child of what it brought along."""
     found = trace.get_current_span().get_span_context()

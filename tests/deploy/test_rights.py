@@ -16,7 +16,7 @@ from aiokafka.protocol.admin import CreateAclsRequest
 from contracts.topics import TOPICS
 from deploy import topics
 from deploy.kafka.broker import PROPERTIES, Broker, java
-from kit import kafka
+from kit import relay
 from kit.settings import settings
 from kit.topics import cluster, ensure_topics
 from tests.support.kafka import started
@@ -100,7 +100,7 @@ async def test_a_service_can_do_its_work_with_its_rights_and_nothing_else(monkey
     await until(are_there, 30)
 
     log_in_as(monkeypatch, "rounds-scheduler")
-    async with kafka._producer() as producer:
+    async with relay._producer() as producer:
         await producer.send_and_wait("task.due", b"{}", b"1")
     heard = [topic.name for topic in TOPICS if "scheduler" in topic.consumers]
     async with AIOKafkaConsumer(*heard, **cluster(), group_id="rounds.scheduler") as consumer:

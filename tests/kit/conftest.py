@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from contracts.catalog import ModuleChanged
 from contracts.executor import RunStarted
 from kit import kafka as carrier
+from kit import relay
 from kit.consume import Consumer
 from kit.db import Database
 from kit.dispatch import dispatch
@@ -120,7 +121,7 @@ class Toys:
             graceful = [asyncio.create_task(dispatch(self.catalog.database, each, stopping)) for each in listeners]
         else:
             self.catalog.database.subscribers = lambda _topic: ("*",)
-            endless.append(asyncio.create_task(carrier.relay(self.catalog.database)))
+            endless.append(asyncio.create_task(relay.relay(self.catalog.database)))
             graceful = [asyncio.create_task(carrier.consume(each, stopping)) for each in listeners]
         try:
             yield stopping

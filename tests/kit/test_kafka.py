@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.kafka.broker import free_port
 from kit import kafka as carrier
+from kit import relay
 from kit.settings import settings
 from kit.topics import ensure_topics
 from tests.kit.conftest import Toys
@@ -26,7 +27,7 @@ async def test_a_client_that_cannot_start_is_closed(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         work = [
-            asyncio.create_task(carrier.relay(toys.catalog.database)),
+            asyncio.create_task(relay.relay(toys.catalog.database)),
             asyncio.create_task(carrier.consume(toys.executor.consumer, asyncio.Event())),
         ]
         await until(lambda: "the relay of catalog starts anew" in caplog.text)

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from contracts.scheduler import TaskDue
 from kit import clock
 from kit.caller import Caller
-from kit.outbox import publish_from
+from kit.outbox import NEXT_UUID, publish_from
 from services.scheduler import queries, rules
 from services.scheduler.errors import TaskNotFound, TaskNotPending
 from services.scheduler.models import Firing
@@ -46,7 +46,7 @@ _FIRE_DUE = f"""
         RETURNING *, cron IS NULL AND misfire_grace_seconds IS NULL AS plain
     ), fired AS (
         INSERT INTO firing (task_id, due_at, trigger, attempt, max_attempts, state, reason, run_id, fired_at, heard_at)
-        SELECT id, scheduled_at, 'schedule', 1, max_retries + 1, 'fired', {REASON}, uuidv7(), {_NOW}, {_NOW}
+        SELECT id, scheduled_at, 'schedule', 1, max_retries + 1, 'fired', {REASON}, {NEXT_UUID}, {_NOW}, {_NOW}
         FROM due AS task WHERE plain
         RETURNING *
     ), event AS ({EVENT.replace("FROM firing JOIN task", "FROM fired AS firing JOIN due AS task")})
@@ -106,10 +106,12 @@ class LastPass:
     at: datetime | None = None
     fired_at: datetime | None = None
     lag_ms: int | None = None
+    full: bool = False
+    """There was more that was due."""
 
     def note(self, fired: Fired) -> None:
         """Remember a pass that has committed."""
-        self.at = datetime.now(UTC)
+        self.at, self.full = datetime.now(UTC), fired.full
         if fired.lag_ms is not None:
             self.fired_at, self.lag_ms = self.at, fired.lag_ms
 
