@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
+from kit import relay
 from kit.errors import PayloadTooLarge
 from kit.outbox import publish
 from tests.kit.conftest import Toys, module_changed, run_started
@@ -78,6 +79,30 @@ async def test_a_thousand_events_keep_the_order_in_which_they_were_stated(toys: 
 
         await until(all_there, timeout=60)
         assert await toys.executor.seen() == list(range(1, 1001))
+
+
+async def test_a_relay_that_reads_ahead_keeps_the_order_and_finds_what_commits_late(
+    toys: Toys, topics: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "BATCH", 10)
+    late = toys.catalog.database.transaction()
+    late_session = await late.__aenter__()
+    await publish(late_session, module_changed(1, 1000))
+    async with toys.catalog.database.transaction() as session:
+        await publish(session, *(module_changed(3, revision) for revision in range(1, 501)))
+    async with toys.carried_by("kafka"):
+
+        async def some() -> bool:
+            return bool(await toys.executor.seen())
+
+        await until(some, timeout=60)
+        await late.__aexit__(None, None, None)
+
+        async def all_there() -> bool:
+            return len(await toys.executor.seen()) == 501
+
+        await until(all_there, timeout=60)
+        assert [number for number in await toys.executor.seen() if number != 1000] == list(range(1, 501))
 
 
 async def test_what_one_process_left_undelivered_kafka_delivers(toys: Toys, topics: str) -> None:
