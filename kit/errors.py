@@ -155,12 +155,20 @@ _PASSING: tuple[type[BaseException], ...] = (
     pg.OperatorInterventionError,
     pg.InvalidCatalogNameError,
     pg.InterfaceError,
+    pg.InternalClientError,  # of a connection that the server closed at the moment at which a statement began
     pg.ReadOnlySQLTransactionError,
     pg.InvalidAuthorizationSpecificationError,
 )
 
 
-FROM_BELOW: tuple[type[Exception], ...] = (OSError, KafkaError, SQLAlchemyError, pg.PostgresError, pg.InterfaceError)
+FROM_BELOW: tuple[type[Exception], ...] = (
+    OSError,
+    KafkaError,
+    SQLAlchemyError,
+    pg.PostgresError,
+    pg.InterfaceError,
+    pg.InternalClientError,
+)
 """What database, broker and peers raise, be it their fault or not."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -41,6 +42,10 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     @app.get("/away")
     async def away() -> None:
         raise ConnectionRefusedError
+
+    @app.get("/closed")
+    async def closed() -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
 
     async with serving(app) as url, httpx.AsyncClient(base_url=url) as made:
         yield made
@@ -109,6 +114,7 @@ def test_brackets_inside_texts_do_not_count_as_depth() -> None:
         ("/forbidden", 403, "permission_denied"),
         ("/broken", 500, "internal_error"),
         ("/away", 503, "dependency_unavailable"),
+        ("/closed", 503, "dependency_unavailable"),
     ],
 )
 async def test_every_error_has_the_same_shape(client: httpx.AsyncClient, path: str, status: int, code: str) -> None:
