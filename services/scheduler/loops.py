@@ -39,9 +39,9 @@ async def fire_due_tasks() -> float:
 
 
 async def _fire_batches(count: int) -> firing.Fired:
-    """Fire so many batches side by side, each in a transaction of its own; answers what the last of them did."""
-    fired = firing.Fired()
-    for outcome in await asyncio.gather(*(_fire_batch() for _ in range(count)), return_exceptions=True):
+    """Fire so many batches, each in a transaction of its own; answers what the last of them did."""
+    fired, claiming = firing.Fired(), asyncio.Lock()
+    for outcome in await asyncio.gather(*(_fire_batch(claiming) for _ in range(count)), return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
         fired = outcome
@@ -49,8 +49,8 @@ async def _fire_batches(count: int) -> firing.Fired:
     return fired
 
 
-async def _fire_batch() -> firing.Fired:
-    async with database.transaction() as session:
+async def _fire_batch(claiming: asyncio.Lock) -> firing.Fired:
+    async with database.transaction() as session, claiming:  # let go of before the commit
         return await firing.fire_due(session)
 
 
