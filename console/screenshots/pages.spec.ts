@@ -1,258 +1,239 @@
 import { mkdirSync } from "node:fs";
 import type { Browser, Page } from "@playwright/test";
-import { api, apiToken, enter, expect, logIn, open, runOf, settle, TARGET, TESTER, test } from "../e2e/rounds";
+import { api, apiToken, enter, logIn, open, pasteCurl, quiet, READER, settle, TESTER, test } from "../e2e/rounds";
+import { type Filled, fill } from "./fill";
 
-const WIDTHS = [380, 1366, 1920];
-const HEIGHTS: Record<number, number> = { 380: 780, 1366: 768, 1920: 1080 };
+const SIZES = [
+  [380, 780],
+  [1366, 768],
+  [1920, 1080],
+] as const;
+/** LOOKS=zh-light,en-dark takes only these. */
+const LOOKS = (process.env.LOOKS ?? "zh-light,zh-dark,en-light,en-dark").split(",").map((look) => look.split("-"));
 const folder = new URL("../../build/screenshots/", import.meta.url).pathname;
 
-interface Step {
-  name: string;
-  path: string;
-  method?: string;
-  json?: object;
-  expect?: [string, string | number][];
-  capture?: [string, string];
-}
+/** A page by its address, with what is done on it before it is looked at. */
+type Shot = [name: string, path: string, act?: (page: Page) => Promise<unknown>];
 
-const cases: Record<string, [string, Step[]][]> = {
-  用户: [
-    ["登录", [{ name: "登录", path: "/login", method: "POST", json: { user: "{{user}}" }, capture: ["token", "$.token"] }]],
-    [
-      "修改资料",
-      [
-        { name: "登录", path: "/login", method: "POST", json: { user: "{{user}}" } },
-        { name: "改昵称", path: "/profile", method: "PUT", json: { nickname: "小王" }, expect: [["$.nickname", "小王"]] },
-      ],
-    ],
-  ],
-  订单: [
-    [
-      "下单并查询",
-      [
-        { name: "下单", path: "/orders", method: "POST", json: { sku: "A-100", count: 2 }, capture: ["order", "$.id"] },
-        { name: "查询订单", path: "/orders/9007199254740993", expect: [["$.state", "created"]] },
-      ],
-    ],
-    ["取消订单", [{ name: "取消", path: "/orders/7/cancel", method: "POST", expect: [["$.state", "cancelled"]] }]],
-  ],
-  支付: [
-    ["余额支付", [{ name: "支付", path: "/pay", method: "POST", json: { order: 7 }, expect: [["$.state", "paid"]] }]],
-    [
-      "退款",
-      [
-        { name: "登录", path: "/login", method: "POST", json: { user: "{{user}}" } },
-        { name: "查询退款", path: "/refunds/31", expect: [["$.state", "refunded"], ["$.fee", 0]] },
-      ],
-    ],
-    ["对账", [{ name: "下载对账单", path: "/statements/today", expect: [["$.rows", 128]] }]],
-  ],
-}; // biome-ignore format: a table of cases
+let made: Filled | undefined;
+const filled = async () => {
+  made ??= await fill(await apiToken(), (await logIn(TESTER)).user_info.id);
+  return made;
+};
 
-async function answers(): Promise<void> {
-  await settle("/login", { token: "t-5f2c", user: { id: 1024, name: "王芳" } });
-  await settle("/profile", { nickname: "小王" });
-  await settle("/orders/9007199254740993", { id: 9007199254740000, state: "created" });
-  await settle("/orders/7/cancel", { state: "cancelled" });
-  await settle("/pay", { state: "paid", amount: "25.80" });
-  await settle("/statements/today", { rows: 128 });
-  await settle("/refunds/31", { id: 31, state: "refunded", fee: 0, order: { id: 7, sku: "A-100", amount: "25.80" } });
-}
-
-/** A project as testers have it, with runs of which the last fails. */
-async function fill(token: string, owner: number) {
-  const id = (made: { id: number }) => made.id;
-  const project = id(
-    await api("POST", "/catalog/projects", token, { name: "支付平台", description: "下单、支付、退款" }),
-  );
-  await api("POST", `/catalog/projects/${project}/environments`, token, {
-    name: "测试",
-    base_urls: { default: TARGET },
-    variables: { user: "wangfang" },
-    secrets: { password: "s3cret-value" },
-    is_default: true,
-  });
-  const ids: number[] = [];
-  for (const [name, list] of Object.entries(cases)) {
-    const module = id(await api("POST", `/catalog/projects/${project}/modules`, token, { name }));
-    for (const [title, steps] of list) {
-      const document = {
-        apiVersion: "rounds/v1",
-        kind: "Case",
-        name: title,
-        tags: title === "对账" ? ["每日"] : ["冒烟"],
-        steps: steps.map((step) => ({
-          name: step.name,
-          type: "request",
-          request: {
-            method: step.method ?? "GET",
-            url: `{{base_url}}${step.path}`,
-            ...(step.json && { body: { json: step.json } }),
-          },
-          asserts: [
-            { query: { type: "status" }, predicate: "==", value: 200 },
-            ...(step.expect ?? []).map(([expr, value]) => ({
-              query: { type: "jsonpath", expr },
-              predicate: "==",
-              value,
-            })),
-          ],
-          ...(step.capture && {
-            captures: [{ name: step.capture[0], query: { type: "jsonpath", expr: step.capture[1] } }],
-          }),
-        })),
-      };
-      ids.push(id(await api("POST", `/catalog/modules/${module}/cases`, token, { document })));
-    }
-  }
-  const make = async (name: string, case_ids: number[], cron: string) =>
-    (
-      await api<{ task_id: number }>("POST", "/api-data/schedule-api-cases", token, {
-        task_name: name,
-        case_ids,
-        parallel: 1,
-        owner_ids: [owner],
-        startTime: new Date(Date.now() + 5000).toISOString().replace(/\.\d+/, ""),
-        cron,
-      })
-    ).task_id;
-  const task = await make("支付冒烟", ids, "0 9 * * 1-5");
-  await make("每晚对账", ids.slice(-1), "30 22 * * *");
-  const fire = async () => {
-    const { run_id } = await api<{ run_id: string }>("POST", `/scheduler/tasks/${task}/fire`, token);
-    await expect
-      .poll(
-        async () => {
-          const { data } = await api<{ data: { run_id: string; finished_at: string | null }[] }>(
-            "GET",
-            `/runs?task_id=${task}`,
-            token,
-          );
-          return data.some((one) => one.run_id === run_id && one.finished_at !== null);
-        },
-        { timeout: 60_000 },
-      )
-      .toBe(true);
-    return run_id;
-  };
-  await answers();
-  for (let at = 0; at < 3; at++) await fire();
-  await settle("/refunds/31", {
-    id: 31,
-    state: "paid",
-    fee: 1.5,
-    trace: "b7-19",
-    order: { id: 7, sku: "A-100", amount: "25.80" },
-  });
-  await runOf(token, ids.slice(0, 2));
-  const run = await fire();
-  return { project, task, run, refund: ids[5] as number, all: ids };
-}
-
-async function shoot(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: `${folder}${name}.png`, animations: "disabled" });
-}
-
-let empty = 0;
-let made: Awaited<ReturnType<typeof fill>> | undefined;
-
-test.beforeAll(async () => {
+test.beforeAll(() => {
   mkdirSync(folder, { recursive: true });
-  empty = (await api<{ id: number }>("POST", "/catalog/projects", await apiToken(), { name: "新项目" })).id;
 });
 
-/** One walk over pages, each in three widths. */
-async function walk(
-  browser: Browser,
-  look: string,
-  pages: Record<string, string>,
-  act: Record<string, (page: Page) => Promise<void>> = {},
-): Promise<void> {
-  const [, language, theme] = look.split("-");
-  const context = await browser.newContext({ locale: "zh-CN", timezoneId: "Asia/Shanghai" });
-  await enter(context, language, theme);
-  const page = await context.newPage();
-  for (const [name, path] of Object.entries(pages)) {
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: HEIGHTS[width] as number });
-      if (width === WIDTHS[0]) {
-        await open(page, path);
-        await act[name]?.(page);
-      }
-      await shoot(page, `${name}-${look}-${width}`);
-    }
-  }
-  await context.close();
-}
-
-const looks = ["zh", "en"].flatMap((language) => ["light", "dark"].map((theme) => `${language}-${theme}`));
-
-// Before anything is there.
-for (const look of looks) {
-  test(`empty-${look}`, async ({ browser }) => {
-    await walk(browser, `empty-${look}`, {
-      home: "/",
-      cases: `/p/${empty}/cases`,
-      environments: `/p/${empty}/environments`,
-      tasks: "/tasks",
-      runs: "/runs",
-      deliveries: "/admin/deliveries",
-      tokens: "/me/tokens",
+/** Each page in each look and size. */
+async function shoot(browser: Browser, state: string, shots: Shot[], user: string | null = TESTER): Promise<void> {
+  for (const [language = "zh", theme = "light"] of LOOKS) {
+    const context = await browser.newContext({
+      locale: language === "en" ? "en-US" : "zh-CN",
+      timezoneId: "Asia/Shanghai",
+      colorScheme: theme === "dark" ? "dark" : "light",
     });
-  });
+    if (user) await enter(context, language, theme, user);
+    for (const [name, path, act] of shots) {
+      const page = await context.newPage();
+      if (state === "error") await refuse(page);
+      await page.setViewportSize({ width: 1366, height: 768 });
+      await open(page, path);
+      await act?.(page);
+      for (const [width, height] of SIZES) {
+        await page.setViewportSize({ width, height });
+        await page.screenshot({
+          path: `${folder}${name}-${state}-${language}-${theme}-${width}.png`,
+          animations: "disabled",
+          fullPage: true,
+        });
+      }
+      await page.close();
+    }
+    await context.close();
+  }
 }
 
-for (const look of looks) {
-  test(`filled-${look}`, async ({ browser }) => {
-    made ??= await fill(await apiToken(), (await logIn(TESTER)).user_info.id);
-    await walk(
-      browser,
-      `filled-${look}`,
-      {
-        home: "/",
-        projects: "/projects",
-        cases: `/p/${made.project}/cases`,
-        editor: `/p/${made.project}/cases/${made.refund}`,
-        environments: `/p/${made.project}/environments`,
-        settings: `/p/${made.project}/settings`,
-        import: `/p/${made.project}/import`,
-        tasks: "/tasks",
-        "task-form": `/tasks/new?cases=${made.all.join(",")}`,
-        task: `/tasks/${made.task}`,
-        runs: "/runs",
-        report: `/runs/${made.run}`,
-        diff: `/runs/${made.run}`,
-        me: "/me",
-        tokens: "/me/tokens",
-        users: "/admin/users",
-        deliveries: "/admin/deliveries",
-        health: "/admin/health",
-        audit: "/admin/audit",
-        password: "/password",
-        missing: "/runs/0198e0c2-0000-7000-8000-000000000000",
-      },
-      {
-        editor: async (page) => {
-          await page.getByRole("treeitem").nth(1).click();
-          await page.getByRole("button", { name: /^(试运行全部|Try all)$/ }).click();
-          await page.locator(".answer .cm-line").first().waitFor();
-        },
-        diff: async (page) => {
-          await page.getByRole("tab", { name: /与上次通过|last pass|Compared/i }).click();
-          await page.getByRole("cell", { name: "$.fee", exact: true }).waitFor();
-        },
-      },
-    );
-  });
+/** As if the platform were at fault: every call is refused but those of the frame around the page. */
+async function refuse(page: Page): Promise<void> {
+  await page.route(
+    ({ pathname }) => !/^\/(console\/|user\/(?!audit|user-view|tokens)|catalog\/projects$)/.test(pathname),
+    (route) => route.fulfill({ status: 500, json: { code: "internal_error", msg: "内部错误" } }),
+  );
 }
+
+const press = (page: Page, name: RegExp) => page.getByRole("button", { name }).first().click();
+const dialog = (page: Page) => page.getByRole("dialog").first();
+const tab = (name: RegExp) => (page: Page) => quiet(page, () => page.getByRole("tab", { name }).first().click());
+const opened = (name: RegExp) => (page: Page) =>
+  quiet(page, async () => {
+    await press(page, name);
+    await dialog(page).waitFor();
+  });
+
+async function tried(page: Page): Promise<void> {
+  await page.getByRole("treeitem").nth(1).click();
+  await press(page, /^(试运行全部|Try all)$/);
+  await page.locator(".answer .cm-line").first().waitFor();
+}
+
+test("empty", async ({ browser }) => {
+  const token = await apiToken();
+  const { id } = await api<{ id: number }>("POST", "/catalog/projects", token, { name: "新项目" });
+  const shots: Shot[] = [
+    ["home", "/"],
+    ["cases", `/p/${id}/cases`],
+    ["environments", `/p/${id}/environments`],
+    ["import", `/p/${id}/import`],
+    ["settings", `/p/${id}/settings`],
+    ["case", `/p/${id}/cases/new`],
+    ["tasks", "/tasks"],
+    ["task-form", "/tasks/new"],
+    ["runs", "/runs"],
+    ["deliveries", "/admin/deliveries"],
+    ["health", "/admin/health"],
+  ];
+  await shoot(browser, "empty", shots);
+  await shoot(browser, "empty", [["home-reader", "/"], ["tokens", "/me/tokens"]], READER);
+}); // biome-ignore format: a table of pages
+
+test("filled", async ({ browser }) => {
+  const { project, task, over, run, live, refund, all } = await filled();
+  const editor = `/p/${project}/cases/${refund}`;
+  await shoot(browser, "filled", [
+    ["home", "/"],
+    ["projects", "/projects"],
+    ["cases", `/p/${project}/cases`],
+    ["editor", editor, tried],
+    ["editor-data", editor, tab(/变量与数据|Variables and data/)],
+    ["editor-yaml", editor, tab(/YAML/)],
+    ["editor-revisions", editor, tab(/版本|Revisions/)],
+    ["editor-history", editor, tab(/历史|History/)],
+    ["environments", `/p/${project}/environments`],
+    ["settings", `/p/${project}/settings`],
+    ["import", `/p/${project}/import`, async (page) => {
+      await page.getByRole("textbox").fill("curl https://shop.test/orders -H 'Authorization: Bearer sk-live-0123456789' -k");
+      await page.getByText(/^(预览|Preview)/).waitFor();
+    }],
+    ["tasks", "/tasks"],
+    ["task-form", `/tasks/new?cases=${all.join(",")}`],
+    ["task-form-once", `/tasks/new?cases=${all[0]}`, (page) => page.getByText(/^(一次|Once)$/).click()],
+    ["task-form-cron", `/tasks/new?cases=${all[0]}`, async (page) => {
+      await page.getByText("cron", { exact: true }).click();
+      await page.getByRole("textbox", { name: "cron" }).fill("0 0 9 * * ?");
+      await page.getByRole("complementary").getByRole("alert").waitFor();
+    }],
+    ["task-edit", `/tasks/${task}/edit`],
+    ["task", `/tasks/${task}`],
+    ["task-runs", `/tasks/${task}`, tab(/^(执行|Runs)$/)],
+    ["task-cancelled", `/tasks/${over}`],
+    ["runs", "/runs"],
+    ["run-live", `/runs/${live}`],
+    ["report", `/runs/${run}`],
+    ["report-passed", `/runs/${run}/cases/${all[0]}`],
+    ["diff", `/runs/${run}`, async (page) => {
+      await tab(/与上次通过|last pass/)(page);
+      await press(page, /^(按文本对比|Compare as text)$/);
+      await page.locator(".cm-mergeView, .cm-changedLine").first().waitFor();
+    }],
+    ["me", "/me"],
+    ["tokens", "/me/tokens"],
+    ["users", "/admin/users"],
+    ["deliveries", "/admin/deliveries"],
+    ["health", "/admin/health"],
+    ["audit", "/admin/audit"],
+    ["password", "/password"],
+  ]);
+}); // biome-ignore format: a table of pages
+
+test("dialogs", async ({ browser }) => {
+  const { project, refund, all } = await filled();
+  const editor = `/p/${project}/cases/${refund}`;
+  await shoot(browser, "dialog", [
+    ["search", "/", async (page) => {
+      await page.keyboard.press("Control+k");
+      await dialog(page).getByRole("combobox").fill("支付");
+      await page.getByRole("option").first().waitFor();
+    }],
+    ["bulk", `/p/${project}/cases`, async (page) => {
+      await page.getByRole("checkbox").nth(1).check();
+      await page.getByRole("checkbox").nth(2).check();
+    }],
+    ["curl", editor, async (page) => {
+      if (await page.getByText("+ 步骤").count()) await pasteCurl(page, "curl https://shop.test/orders -k -d '{\"a\":1}'");
+    }],
+    ["pick", editor, async (page) => {
+      await tried(page);
+      await page.locator(".answer .cm-line", { hasText: "state" }).click({ position: { x: 80, y: 6 } });
+      await page.locator(".pick-menu").waitFor();
+    }],
+    ["environment", `/p/${project}/environments`, opened(/测试/)],
+    ["channel", `/p/${project}/settings`, opened(/新建渠道|New channel/)],
+    ["case-picker", `/tasks/new?cases=${all[0]}`, opened(/选择用例|Choose cases/)],
+    ["user", "/admin/users", opened(/新建用户|New user/)],
+    ["token", "/me/tokens", opened(/新建 Token|New token/)],
+    ["mail", "/admin/deliveries", opened(/^(查看|Show)$/)],
+    ["project", "/projects", opened(/新建项目|New project/)],
+  ]);
+}); // biome-ignore format: a table of pages
+
+test("error", async ({ browser }) => {
+  const { project, task, run, refund } = await filled();
+  const paths: Shot[] = [
+    ["home", "/"],
+    ["cases", `/p/${project}/cases`],
+    ["editor", `/p/${project}/cases/${refund}`],
+    ["environments", `/p/${project}/environments`],
+    ["settings", `/p/${project}/settings`],
+    ["import", `/p/${project}/import`],
+    ["tasks", "/tasks"],
+    ["task-form", "/tasks/new"],
+    ["task", `/tasks/${task}`],
+    ["runs", "/runs"],
+    ["report", `/runs/${run}`],
+    ["me", "/me"],
+    ["tokens", "/me/tokens"],
+    ["users", "/admin/users"],
+    ["deliveries", "/admin/deliveries"],
+    ["health", "/admin/health"],
+    ["audit", "/admin/audit"],
+    ["no-page", "/nowhere"],
+  ];
+  await shoot(browser, "error", paths);
+  await shoot(browser, "missing", [
+    ["report", "/runs/0198e0c2-0000-7000-8000-000000000000"],
+    ["task", "/tasks/999999"],
+    ["editor", `/p/${project}/cases/999999`],
+    ["project", "/p/999999/cases"],
+  ]);
+  await shoot(browser, "refused", [
+    ["task-form", "/tasks/new", (page) => press(page, /^(保存|Save)$/)],
+  ]);
+}); // biome-ignore format: a table of pages
+
+test("who only reads", async ({ browser }) => {
+  const { project, task, run, refund } = await filled();
+  await shoot(browser, "reader", [
+    ["cases", `/p/${project}/cases`],
+    ["editor", `/p/${project}/cases/${refund}`],
+    ["environments", `/p/${project}/environments`],
+    ["settings", `/p/${project}/settings`],
+    ["task", `/tasks/${task}`],
+    ["report", `/runs/${run}`],
+    ["users", "/admin/users"],
+  ], READER);
+}); // biome-ignore format: a table of pages
 
 test("the log-in", async ({ browser }) => {
-  const context = await browser.newContext({ locale: "zh-CN" });
-  const page = await context.newPage();
-  for (const width of WIDTHS) {
-    await page.setViewportSize({ width, height: HEIGHTS[width] as number });
-    await open(page, "/login");
-    await shoot(page, `login-zh-light-${width}`);
-  }
-  await context.close();
-});
+  await shoot(browser, "out", [
+    ["login", "/login"],
+    ["login-refused", "/login", async (page) => {
+      await page.getByRole("textbox").first().fill("nobody");
+      await page.locator("input[type=password]").fill("wrong");
+      await press(page, /^(登录|Log in)$/);
+      await page.getByRole("alert").waitFor();
+    }],
+  ], null);
+  // The run that stood still may end.
+  await settle("/gate-transfer", {});
+}); // biome-ignore format: a table of pages
