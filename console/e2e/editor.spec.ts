@@ -9,6 +9,7 @@ import {
   PASSWORD,
   pasteCurl,
   runOf,
+  saved,
   seed,
   sent,
   storedText,
@@ -45,7 +46,7 @@ test("10, 12: a click on 9007199254740993 adds an assertion with its exact digit
   await page.getByRole("button", { name: /断言 = 9007199254740993/ }).click();
   await expect(page.getByLabel("断言 2 值")).toHaveValue("9007199254740993");
   await page.keyboard.press("Control+s");
-  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  await saved(page, 2);
   expect(await storedText(token, made.case)).toContain("9007199254740993");
 });
 
@@ -72,7 +73,7 @@ test("13: two who save one case: the second sees both texts, and nothing is lost
   await expect(dialog).toContainText("1 处两边都改过");
   await dialog.getByRole("radio", { name: /^我的/ }).check();
   await dialog.getByRole("button", { name: "保存合并结果" }).click();
-  await expect(page.getByText("已保存为版本 3")).toBeVisible();
+  await saved(page, 3);
   const merged = await api<{ document: object }>("GET", `/catalog/cases/${made.case}`, token);
   expect(merged.document).toEqual({ ...theirs, name: "mine" });
   const before = await api<{ document: object }>("GET", `/catalog/cases/${made.case}/revisions/2`, token);
@@ -90,7 +91,7 @@ test("5: a log-in elsewhere leaves the page and what was typed", async ({ inside
   await dialog.getByRole("button", { name: "登录" }).click();
   await expect(dialog).toBeHidden();
   await page.getByRole("button", { name: "保存" }).click();
-  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  await saved(page, 2);
   await expect(page.getByLabel("用例名称")).toHaveValue("typed before");
 });
 
@@ -170,7 +171,7 @@ test("11: a click or Enter on a value adds assertion and capture with a path tha
   await page.getByRole("button", { name: "断言存在" }).click();
   await expect(page.getByLabel(`断言 ${row + 1} 表达式`)).toHaveValue("$.fee");
   await page.keyboard.press("Control+s");
-  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  await saved(page, 2);
   const run = await runOf(token, [made.case]);
   const report = await api<{
     steps: { name: string; asserts: { passed: boolean }[]; captures: { found: boolean }[] }[];
@@ -188,7 +189,7 @@ test("10: the saved case and the request of the next run carry the exact digits"
   const body = page.getByRole("tabpanel").locator(".cm-content").first();
   await body.fill('{"id": 9007199254740993, "price": 1.10}');
   await page.keyboard.press("Control+s");
-  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  await saved(page, 2);
   expect(await storedText(token, made.case)).toContain("9007199254740993");
   await runOf(token, [made.case]);
   const seen = await sent("/digits");
@@ -209,7 +210,7 @@ test("14: after a paste with 存为环境密钥 the token is in no draft, storag
   expect(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))).not.toContain(secret);
   expect(await page.content()).not.toContain(secret);
   await page.keyboard.press("Control+s");
-  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  await saved(page, 2);
   expect(await storedText(token, made.case)).not.toContain(secret);
   await runOf(token, [made.case]);
   expect((await sent("/secret")).at(-1)?.headers).toContainEqual(["Authorization", `Bearer ${secret}`]);
@@ -222,4 +223,60 @@ test("a pasted cURL takes the place of the step that a new case begins with", as
   await dialog.getByRole("button", { name: "插入 2 个步骤" }).click();
   await expect(page.getByRole("treeitem")).toHaveCount(2);
   await expect(page.getByLabel("URL", { exact: true })).toHaveValue("https://x.test/second");
+});
+
+test("a condition, a loop until something holds, and the answer's height stay as they were set", async ({
+  inside: page,
+}) => {
+  const { token, ...made } = await openSeeded(page, "Fields");
+  await page.getByRole("button", { name: "试运行全部" }).click();
+  const edge = page.getByRole("separator", { name: "响应的高度" });
+  const before = Number(await edge.getAttribute("aria-valuenow"));
+  await edge.focus();
+  await page.keyboard.press("ArrowDown");
+  await expect(edge).toHaveAttribute("aria-valuenow", String(before + 24));
+  await edge.hover();
+  await page.mouse.down();
+  const { x, y } = (await edge.boundingBox()) as { x: number; y: number };
+  await page.mouse.move(x + 20, y - 95);
+  await page.mouse.up();
+  const after = Number(await edge.getAttribute("aria-valuenow"));
+  expect(after).toBeLessThan(before);
+  await expect(page.locator(".answer .code-box")).toHaveCSS("max-height", `${after}px`);
+
+  await page.getByRole("button", { name: "+ 执行条件" }).click();
+  await page.getByLabel("执行条件 变量").fill("ready");
+  await page.getByRole("button", { name: "+ 步骤" }).click();
+  await page.getByRole("menuitem", { name: "分组" }).click();
+  await page.getByText("重复直到", { exact: true }).click();
+  await page.getByLabel("重复直到 变量").fill("state");
+  await page.getByLabel("重复直到 值").fill("paid");
+  await page.getByLabel("最多").fill("5");
+  await page.getByLabel("间隔").fill("250");
+  await page.keyboard.press("Control+s");
+  await saved(page, 2);
+  const { document } = await api<{ document: { steps: object[] } }>("GET", `/catalog/cases/${made.case}`, token);
+  expect(document.steps).toMatchObject([
+    { name: "first", when: { query: { type: "variable", expr: "ready" }, predicate: "==", value: true } },
+    {
+      type: "group",
+      repeat_until: {
+        query: { type: "variable", expr: "state" },
+        predicate: "==",
+        value: "paid",
+        max: 5,
+        interval_ms: 250,
+      },
+    },
+    { name: "second" },
+  ]);
+  await page.reload();
+  await page.getByRole("button", { name: "试运行全部" }).click();
+  await expect(edge).toHaveAttribute("aria-valuenow", String(after));
+
+  await page.getByRole("tab", { name: "历史" }).click();
+  const asked = page.waitForRequest((request) => request.url().includes(`environment_id=${made.environment}`));
+  await page.getByRole("combobox", { name: "环境" }).last().click();
+  await page.locator(".ant-select-item-option", { hasText: /^test$/ }).click();
+  expect(new URL((await asked).url()).pathname).toBe("/runs/trends");
 });

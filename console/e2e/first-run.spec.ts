@@ -30,7 +30,7 @@ test("2, 3: from the printed password through its change to the first report in 
   await click(page.getByRole("button", { name: "登录" }));
 
   await expect(page).toHaveURL(/\/console\/password/);
-  for (const path of ["tasks", "", "runs", "projects", "p/1/cases", "admin/users", "me"]) {
+  for (const path of ["tasks", "", "runs", "projects", "p/1/cases", "admin/users", "me", "?from=mail"]) {
     await page.goto(`${base}/console/${path}`);
     await expect(page).toHaveURL(/\/console\/password/);
   }
@@ -47,6 +47,8 @@ test("2, 3: from the printed password through its change to the first report in 
   await page.getByLabel("新密码").fill(PASSWORD);
   await page.getByLabel("再输一次").fill(PASSWORD);
   await click(page.getByRole("button", { name: "保存并继续" }));
+  // Whoever came by a link goes on to where it led.
+  await expect(page).toHaveURL(`${base}/console/?from=mail`);
 
   await click(page.getByRole("button", { name: "载入示例项目" }));
   await click(page.getByText("示例已就绪").locator("..").getByRole("button", { name: "运行" }));

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Locator, Page } from "@playwright/test";
-import { api, apiToken, BASE, expect, openSeeded, pasteCurl, seed, storedText, test } from "./rounds";
+import { api, apiToken, BASE, expect, openSeeded, pasteCurl, saved, seed, storedText, test } from "./rounds";
 
 /** Press Tab (or another key) until something has the focus, which must be seen. Fails where it is not reached. */
 async function reach(page: Page, target: Locator, key = "Tab", most = 80): Promise<void> {
@@ -76,7 +76,7 @@ test("7: by keyboard alone: module, case, step, URL, assertion, save, schedule, 
   await press("Control+a");
   await page.keyboard.type("201");
   await press("Control+s");
-  await expect(page.getByText("已保存为版本 1")).toBeVisible();
+  await saved(page, 1);
 
   const id = Number(/cases\/(\d+)/.exec(page.url())?.[1] ?? 0) || undefined;
   await expect(page).toHaveURL(/cases\/\d+/);
@@ -133,7 +133,7 @@ test("8: modules and steps move by keyboard, and their order is the same after a
   await page.keyboard.press("Alt+ArrowDown");
   await expect.poll(names).toEqual(["1 second", "2 first"]);
   await page.keyboard.press("Control+s");
-  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  await saved(page, 2);
   await page.reload();
   await expect.poll(names).toEqual(["1 second", "2 first"]);
 });
@@ -251,7 +251,7 @@ test("9: a pasted cURL yields its method, address, headers and body in the edito
   await expect(dialog.getByRole("alert").or(dialog.getByRole("listitem")).first()).toBeVisible();
   await page.keyboard.press("Escape");
   await page.keyboard.press("Control+s");
-  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  await saved(page, 2);
   const text = await storedText(token, made.case);
   const { document } = JSON.parse(text.replaceAll(/(?<=: ?)\d{16,}/g, '"$&"')) as {
     document: { steps: { request: { headers?: Record<string, string> | [string, string][]; body?: object } }[] };
@@ -285,7 +285,7 @@ test("9: each of curlconverter's own commands is pasted as the steps that the co
   await dialog.getByRole("button", { name: `插入 ${wanted.length} 个步骤` }).click();
   await expect(page.getByRole("treeitem")).toHaveCount(2 + wanted.length);
   await page.keyboard.press("Control+s");
-  await expect(page.getByText("已保存为版本 2")).toBeVisible();
+  await saved(page, 2);
   const { document } = JSON.parse(await storedText(token, made.case)) as { document: { steps: { request: object }[] } };
   expect(plain(document.steps.slice(1, -1))).toEqual(plain(wanted));
 });

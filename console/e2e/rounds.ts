@@ -94,14 +94,13 @@ export async function enter(
   return token;
 }
 
-/** Open a page of the console, and wait until it has its heading and all that it asked for. */
-export async function open(page: Page, path: string, base = BASE): Promise<void> {
+/** Do something on a page, and wait until it has all that it asked for. */
+export async function quiet(page: Page, act: () => Promise<unknown>): Promise<void> {
   const pending = new Set<Request>();
   const begin = (request: Request) => new URL(request.url()).pathname.endsWith("/events") || pending.add(request);
   const end = (request: Request) => pending.delete(request);
   page.on("request", begin).on("requestfinished", end).on("requestfailed", end);
-  await page.goto(`${base}/console${path}`);
-  await page.locator("h1, [role=alert]").first().waitFor();
+  await act();
   const frames = () =>
     page.evaluate(
       () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))),
@@ -116,6 +115,14 @@ export async function open(page: Page, path: string, base = BASE): Promise<void>
     )
     .toBe(0);
   page.off("request", begin).off("requestfinished", end).off("requestfailed", end);
+}
+
+/** Open a page of the console, and wait until it has its heading and all that it asked for. */
+export async function open(page: Page, path: string, base = BASE): Promise<void> {
+  await quiet(page, async () => {
+    await page.goto(`${base}/console${path}`);
+    await page.locator("h1, [role=alert]").first().waitFor();
+  });
 }
 
 export interface Seed {
@@ -174,6 +181,11 @@ export async function pasteCurl(page: Page, curl: string): Promise<Locator> {
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("cURL").fill(curl);
   return dialog;
+}
+
+/** Wait until the case in the editor is saved: its heading says as what, for as long as nothing is changed. */
+export async function saved(page: Page, revision: number): Promise<void> {
+  await expect(page.getByRole("heading", { level: 1 })).toContainText(`版本 ${revision}`);
 }
 
 /** A stored case as the API writes it: digits are not read as numbers. */

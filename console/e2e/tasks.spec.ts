@@ -139,7 +139,7 @@ test("18: whoever loses the race of cancel and fire is told the status by name, 
     await route.continue();
   });
   await page.getByRole("button", { name: "取消任务" }).click();
-  await page.getByRole("button", { name: /^确\s?定$/ }).click();
+  await page.locator(".ant-popconfirm").getByRole("button", { name: "取消任务" }).click();
   await expect(page.getByText(/只能操作待执行.*当前状态：(running|completed|failed)/).first()).toBeVisible();
   await expect(page.getByRole("button", { name: "取消任务" })).toHaveCount(0);
 

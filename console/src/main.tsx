@@ -12,6 +12,7 @@ import { Relogin } from "./features/auth/Relogin";
 import { router } from "./router";
 import { themeOf, useDark } from "./theme";
 import "./ui/base.css";
+import "./ui/list.css";
 
 const locales = {
   zh: () => import("antd/es/locale/zh_CN"),

@@ -40,10 +40,11 @@ const root = createRootRoute({ validateSearch: plain });
 
 function guard({ location }: { location: { href: string; pathname: string } }): void {
   const session = getSession();
-  if (!session) {
-    throw redirect({ to: "/login", search: { next: `/console${location.href}` } as never });
+  const search = { next: `/console${location.href}` } as never;
+  if (!session) throw redirect({ to: "/login", search });
+  if (session.user.must_change_password && location.pathname !== "/password") {
+    throw redirect({ to: "/password", search });
   }
-  if (session.user.must_change_password && location.pathname !== "/password") throw redirect({ to: "/password" });
 }
 
 const login = createRoute({ getParentRoute: () => root, path: "/login", component: LoginPage });

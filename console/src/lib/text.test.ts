@@ -51,7 +51,8 @@ function keys(part: object, prefix = ""): string[] {
 }
 
 test("both languages have the same words", () => {
-  expect(keys(en)).toEqual(keys(zh));
+  // English has a singular of its own beside some.
+  expect(keys(en).filter((key) => !key.endsWith("_one"))).toEqual(keys(zh));
 });
 
 test("the English words hold no Chinese", () => {

@@ -70,8 +70,10 @@ export function percent(rate: number | null | undefined): string {
 /** "in 18 hours", "3 分钟前". */
 export function relative(iso: string, language: string, now = Date.now()): string {
   const seconds = (new Date(iso).getTime() - now) / 1000;
-  const format = new Intl.RelativeTimeFormat(language === "en" ? "en" : "zh-CN", { numeric: "always" });
   const size = Math.abs(seconds);
+  // "now" in place of "in 0 seconds", but no "tomorrow" in place of "in 1 day".
+  const numeric = size < 1 ? "auto" : "always";
+  const format = new Intl.RelativeTimeFormat(language === "en" ? "en" : "zh-CN", { numeric });
   if (size < 60) return format.format(Math.trunc(seconds), "second");
   if (size < 3600) return format.format(Math.trunc(seconds / 60), "minute");
   if (size < 86_400) return format.format(Math.trunc(seconds / 3600), "hour");

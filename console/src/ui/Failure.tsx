@@ -6,10 +6,12 @@ import { ApiError } from "~/api/client";
 interface Props {
   error: unknown;
   retry?: () => void;
+  /** Each fault is told at its field. */
+  atFields?: boolean;
 }
 
 /** What went wrong, with its code and request id; counts down where the server asked to wait, then retries, once. */
-export function Failure({ error, retry }: Props) {
+export function Failure({ error, retry, atFields }: Props) {
   const { t } = useTranslation();
   const api = error instanceof ApiError ? error : null;
   const [left, setLeft] = useState(api?.retryAfter ?? 0);
@@ -35,9 +37,7 @@ export function Failure({ error, retry }: Props) {
       title={error instanceof Error ? error.message : String(error)}
       description={
         <>
-          {faults.map((fault) => (
-            <div key={fault}>{fault}</div>
-          ))}
+          {!atFields && faults.map((fault) => <div key={fault}>{fault}</div>)}
           {details && <code className="faint small">{details}</code>}
         </>
       }

@@ -1,5 +1,5 @@
-import { useTranslation } from "react-i18next";
 import "./status.css";
+import { useWord } from "./words";
 
 const SHAPES = {
   disc: <circle cx="8" cy="8" r="7.500" />,
@@ -80,10 +80,8 @@ interface Props {
 
 /** A status as icon and word: the shape tells it without colour too. */
 export function Status({ status, count, iconOnly }: Props) {
-  const { t, i18n } = useTranslation();
+  const word = useWord()("status", status);
   const [shape, tone] = LOOKS[status] ?? ["disc", "calm"];
-  const key = `status.${status}`;
-  const word = i18n.exists(key) ? t(key as "status.passed") : status;
   return (
     <span className={`status ${tone}`} title={iconOnly ? word : undefined}>
       <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">

@@ -1,16 +1,20 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { Table } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import type { AuditEntry, Page as PageOf } from "~/api/types";
-import { Value } from "~/ui/Mono";
+import { visible } from "~/lib/bidi";
+import type { Json } from "~/lib/json";
+import { ListTable } from "~/ui/ListTable";
+import { Mono, Value } from "~/ui/Mono";
 import { Loaded, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
+import { useWord } from "~/ui/words";
 
 /** Who did what to which object, newest first. */
 export function AuditPage() {
   const { t } = useTranslation();
+  const word = useWord();
   const navigate = useNavigate();
   const search = useSearch({ strict: false }) as { page?: string };
   const page = Number(search.page ?? 1);
@@ -24,11 +28,9 @@ export function AuditPage() {
       <div className="panel">
         <Loaded query={listed}>
           {(found) => (
-            <Table<AuditEntry>
+            <ListTable<AuditEntry>
               rowKey="id"
-              size="small"
               dataSource={found.data}
-              scroll={{ x: 900 }}
               pagination={{
                 current: page,
                 pageSize: 30,
@@ -43,14 +45,17 @@ export function AuditPage() {
                 {
                   title: t("audit.what"),
                   dataIndex: "action",
-                  render: (action: string) => <code className="mono nowrap">{action}</code>,
+                  render: (action: string) => <span title={action}>{word("audit.action", action)}</span>,
                 },
-                { title: t("audit.object"), render: (_, one) => `${one.object_type} ${one.object_name}` },
+                {
+                  title: t("audit.object"),
+                  render: (_, one) => `${word("audit.type", one.object_type)} ${visible(one.object_name)}`,
+                },
                 {
                   title: t("audit.before"),
-                  render: (_, one) => one.before && <Value value={one.before} limit={120} />,
+                  render: (_, one) => <Facts of={one.before} />,
                 },
-                { title: t("audit.after"), render: (_, one) => one.after && <Value value={one.after} limit={120} /> },
+                { title: t("audit.after"), render: (_, one) => <Facts of={one.after} /> },
               ]}
             />
           )}
@@ -58,4 +63,15 @@ export function AuditPage() {
       </div>
     </Page>
   );
+}
+
+/** What an object was or became, a line for each field. */
+function Facts({ of }: { of: Json }) {
+  if (of === null || typeof of !== "object") return null;
+  return Object.entries(of).map(([name, value]) => (
+    <div key={name} className="small">
+      <span className="faint">{name}</span>{" "}
+      {typeof value === "string" ? <Mono text={value} limit={80} /> : <Value value={value} limit={80} />}
+    </div>
+  ));
 }

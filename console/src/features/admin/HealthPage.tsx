@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { Descriptions, Table } from "antd";
+import { Descriptions } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { platform } from "~/api/queries";
 import type { SchedulerStatus, Workers } from "~/api/types";
 import { duration } from "~/lib/time";
+import { ListTable } from "~/ui/ListTable";
 import { Loaded, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
 
@@ -53,9 +54,8 @@ export function HealthPage() {
                   {t("health.queued")}: <strong className="num">{found.queued}</strong>{" "}
                   {found.oldest_queued_at && <When at={found.oldest_queued_at} far />}
                 </p>
-                <Table
+                <ListTable
                   rowKey="worker_id"
-                  size="small"
                   dataSource={found.workers}
                   pagination={false}
                   locale={{ emptyText: <span className="faint">{t("health.idle")}</span> }}

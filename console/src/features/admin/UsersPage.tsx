@@ -1,6 +1,6 @@
 import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { Button, Input, Popconfirm, Table } from "antd";
+import { Button, Input, Popconfirm } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -8,6 +8,7 @@ import { queryClient } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { ListedUser, Page as PageOf } from "~/api/types";
 import { Failure } from "~/ui/Failure";
+import { ListTable } from "~/ui/ListTable";
 import { Loaded, Page } from "~/ui/Page";
 import { paging } from "~/ui/paging";
 import { When } from "~/ui/When";
@@ -45,9 +46,11 @@ export function UsersPage() {
     <Page
       title={t("nav.users")}
       actions={
-        <Button type="primary" onClick={() => setEditing("new")}>
-          {t("users.new")}
-        </Button>
+        me?.is_superuser && (
+          <Button type="primary" onClick={() => setEditing("new")}>
+            {t("users.new")}
+          </Button>
+        )
       }
     >
       {error && <Failure error={error} />}
@@ -64,11 +67,9 @@ export function UsersPage() {
         </div>
         <Loaded query={listed}>
           {(found) => (
-            <Table<ListedUser>
+            <ListTable<ListedUser>
               rowKey="id"
-              size="small"
               dataSource={found.data}
-              scroll={{ x: "max-content" }}
               pagination={paging(
                 page,
                 found.total,
@@ -96,34 +97,38 @@ export function UsersPage() {
                 { title: t("users.lastLogin"), render: (_, one) => <When at={one.last_login_utc} /> },
                 {
                   title: <span className="sr-only">{t("common.actions")}</span>,
-                  render: (_, one) => (
-                    <span className="actions">
-                      <Button size="small" onClick={() => setEditing(one)}>
-                        {t("action.edit")}
-                      </Button>
-                      {one.id !== me?.id && (
-                        <>
-                          <Button size="small" onClick={() => change.mutate({ id: one.id, is_active: !one.is_active })}>
-                            {one.is_active ? t("users.disable") : t("users.enable")}
-                          </Button>
-                          <Popconfirm
-                            title={t("users.resetSure", { name: one.username })}
-                            onConfirm={() => change.mutate({ id: one.id, password: null })}
-                          >
-                            <Button size="small">{t("users.reset")}</Button>
-                          </Popconfirm>
-                          <Popconfirm
-                            title={t("users.deleteSure", { name: one.username })}
-                            onConfirm={() => remove.mutate(one.id)}
-                          >
-                            <Button size="small" danger>
-                              {t("action.delete")}
+                  render: (_, one) =>
+                    me?.is_superuser && (
+                      <span className="actions">
+                        <Button size="small" onClick={() => setEditing(one)}>
+                          {t("action.edit")}
+                        </Button>
+                        {one.id !== me?.id && (
+                          <>
+                            <Button
+                              size="small"
+                              onClick={() => change.mutate({ id: one.id, is_active: !one.is_active })}
+                            >
+                              {one.is_active ? t("users.disable") : t("users.enable")}
                             </Button>
-                          </Popconfirm>
-                        </>
-                      )}
-                    </span>
-                  ),
+                            <Popconfirm
+                              title={t("users.resetSure", { name: one.username })}
+                              onConfirm={() => change.mutate({ id: one.id, password: null })}
+                            >
+                              <Button size="small">{t("users.reset")}</Button>
+                            </Popconfirm>
+                            <Popconfirm
+                              title={t("users.deleteSure", { name: one.username })}
+                              onConfirm={() => remove.mutate(one.id)}
+                            >
+                              <Button size="small" danger>
+                                {t("action.delete")}
+                              </Button>
+                            </Popconfirm>
+                          </>
+                        )}
+                      </span>
+                    ),
                 },
               ]}
             />

@@ -7,7 +7,7 @@ import { platform } from "~/api/queries";
 import { getSession } from "~/api/session";
 import { Failure } from "~/ui/Failure";
 import { Status } from "~/ui/Status";
-import { changePassword, logOut } from "./session";
+import { changePassword, logOut, safeNext } from "./session";
 import "./auth.css";
 
 interface Fields {
@@ -31,7 +31,9 @@ export function PasswordPage() {
     setBusy(true);
     try {
       await changePassword(user?.username ?? "", old, password);
-      await navigate({ to: "/" });
+      const next = new URLSearchParams(location.search).get("next");
+      if (next) location.assign(safeNext(next));
+      else await navigate({ to: "/" });
     } catch (refusal) {
       setError(refusal);
     } finally {
@@ -60,9 +62,8 @@ export function PasswordPage() {
           <ul className="rules" aria-live="polite">
             <li>
               <Status status={typed.length >= least ? "passed" : "pending"} iconOnly />{" "}
-              {t("password.length", { count: least })}
+              {t("password.length", { count: least })} · {t("password.notDefault")}
             </li>
-            <li className="faint small">{t("password.notDefault")}</li>
           </ul>
           <Form.Item
             name="again"

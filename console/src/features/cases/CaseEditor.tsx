@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate } from "@tanstack/react-router";
 import { Alert, App, Button, Input, Select, Tabs } from "antd";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { environments, modules, settings } from "~/api/queries";
 import type { CaseRead, Document, Project } from "~/api/types";
@@ -36,7 +36,13 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
   const navigate = useNavigate();
   const pid = project.id;
   const [base, setBase] = useState<CaseRead | null>(saved);
-  const [document, setDocument] = useState<Document>(saved?.document ?? blank);
+  const [document, show] = useState<Document>(saved?.document ?? blank);
+  // What is typed in the code fields is shown a moment later: a key pressed at once must see it all the same.
+  const latest = useRef(document);
+  const setDocument = (next: Document) => {
+    latest.current = next;
+    show(next);
+  };
   const [module, setModule] = useState(moduleId);
   const [conflict, setConflict] = useState<CaseRead | null>(null);
   const [place, setPlace] = useState<string | null>("steps.0");
@@ -66,7 +72,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
       if (sent.old?.id === base?.id) {
         setBase(stored);
         // What was typed while it was being saved stays.
-        setDocument((now) => (now === sent.document ? stored.document : now));
+        if (latest.current === sent.document) setDocument(stored.document);
       }
       draft.forget();
       if (stored.id !== base?.id) {
@@ -86,10 +92,11 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
       if (!(event.ctrlKey || event.metaKey) || event.isComposing) return;
       if (event.key === "s") {
         event.preventDefault();
-        if (write && dirty && !save.isPending) save.mutate({ document, old });
+        const now = latest.current;
+        if (write && !save.isPending && !sameJson(now, base?.document ?? blank)) save.mutate({ document: now, old });
       } else if (event.key === "Enter") {
         event.preventDefault();
-        void start(document, environment, place?.startsWith("steps") ? numberOf(place) : undefined);
+        void start(latest.current, environment, place?.startsWith("steps") ? numberOf(place) : undefined);
       }
     };
     window.addEventListener("keydown", onKey);
@@ -99,7 +106,9 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
   const title = (
     <>
       {visible(document.name) || t("cases.unnamed")}{" "}
-      {dirty && <span className="faint small">*{t("cases.unsaved")}</span>}
+      <span className="faint small">
+        {dirty ? `*${t("cases.unsaved")}` : base && `${t("cases.revision")} ${base.revision}`}
+      </span>
     </>
   );
   const actions = (

@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { App, Button, Input, Popconfirm, Table } from "antd";
+import { App, Button, Input, Popconfirm } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -12,7 +12,8 @@ import { visible } from "~/lib/bidi";
 import { percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
-import { Loaded, Page } from "~/ui/Page";
+import { ListTable } from "~/ui/ListTable";
+import { Loaded, LoadedPage, Page } from "~/ui/Page";
 import { paging } from "~/ui/paging";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
@@ -28,7 +29,8 @@ export function CasesPage() {
   const { message } = App.useApp();
   const pid = Number(useParams({ strict: false }).pid);
   const search = useSearch({ strict: false }) as Search;
-  const project = useProject(pid).data;
+  const found = useProject(pid);
+  const project = found.data;
   const [chosen, setChosen] = useState<number[]>([]);
   const page = Number(search.page ?? 1);
   const query = {
@@ -73,6 +75,12 @@ export function CasesPage() {
       <Button type="primary">{t("cases.new")}</Button>
     </Link>
   );
+  if (found.error)
+    return (
+      <LoadedPage query={found} title={t("nav.projects")} up="/projects">
+        {() => null}
+      </LoadedPage>
+    );
   return (
     <Page title={project ? visible(project.name) : t("nav.cases")} actions={write && newCase}>
       <ProjectHead pid={pid} />
@@ -135,9 +143,8 @@ export function CasesPage() {
                 </Empty>
               ) : (
                 <div style={{ overflowX: "auto" }}>
-                  <Table<CaseItem>
+                  <ListTable<CaseItem>
                     rowKey="id"
-                    size="small"
                     dataSource={found.data}
                     loading={cases.isPlaceholderData}
                     rowSelection={

@@ -49,7 +49,13 @@ export function HistoryTab({ saved }: { saved: CaseRead }) {
           onChange={setEnvironment}
         />
       </div>
-      <Trends by={{ case_id: saved.id, environment_id: environment }} days={days} title={t("runs.rate")} />
+      <Trends
+        by={{ case_id: saved.id, environment_id: environment }}
+        days={days}
+        title={t("runs.rate")}
+        none={t("runs.noTrend")}
+      />
+      <h3 style={{ margin: 0 }}>{t("nav.runs")}</h3>
       <Loaded query={runs}>
         {({ data }) => (data.length ? <RunTable runs={data} /> : <p className="faint">{t("runs.none")}</p>)}
       </Loaded>

@@ -48,6 +48,14 @@ export function RevisionsTab({
       <Loaded query={listed}>
         {(page) => (
           <table className="grid">
+            <thead>
+              <tr>
+                <th>{t("cases.revision")}</th>
+                <th>{t("common.updated")}</th>
+                <th>{t("common.updatedBy")}</th>
+                <th />
+              </tr>
+            </thead>
             <tbody>
               {page.data.map((entry) => (
                 <tr key={entry.revision}>

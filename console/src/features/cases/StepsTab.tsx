@@ -1,4 +1,4 @@
-import { App, Button, Dropdown } from "antd";
+import { Alert, App, Button, Dropdown } from "antd";
 import { useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Assert, Capture, Document, Environment, Project, Step, StepResult } from "~/api/types";
@@ -9,9 +9,10 @@ import { insertAfter, moveStep, numberOf, replaceStep, resultAt, stepAt } from "
 import { visible } from "~/lib/bidi";
 import { sameJson } from "~/lib/json";
 import { duration } from "~/lib/time";
-import { Failure } from "~/ui/Failure";
+import { Mono } from "~/ui/Mono";
 import { Status } from "~/ui/Status";
 import { TreeList, type TreeNode } from "~/ui/TreeList";
+import { useWord } from "~/ui/words";
 import { CurlDialog } from "./CurlDialog";
 import { StepMenu } from "./StepMenu";
 import { UnknownNames } from "./UnknownNames";
@@ -48,6 +49,7 @@ const NEW: Record<string, Step> = {
 /** The steps at the left, one of them open at the right with its last answer beneath. */
 export function StepsTab({ project, document, setDocument, place, setPlace, trial, write, environment, ready }: Props) {
   const { t } = useTranslation();
+  const word = useWord();
   const { message } = App.useApp();
   const [curl, setCurl] = useState<string | null>(null);
   const opener = useRef<HTMLButtonElement>(null);
@@ -189,7 +191,14 @@ export function StepsTab({ project, document, setDocument, place, setPlace, tria
               <Status status={shown.status} />
               {stale && <span className="faint small">{t("steps.stale")}</span>}
             </div>
-            {shown.error && <Failure error={new Error(`${shown.failure_class ?? ""} ${shown.error}`)} />}
+            {shown.error && (
+              <Alert
+                type="error"
+                showIcon
+                title={shown.failure_class ? word("failure", shown.failure_class) : shown.error}
+                description={shown.failure_class && <Mono text={shown.error} />}
+              />
+            )}
             <ResponseView
               key={`${trial.report?.run_id} ${shown.seq}`}
               result={shown}

@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { Button, Drawer, Popconfirm, Table } from "antd";
+import { Button, Drawer, Popconfirm } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -10,7 +10,8 @@ import { ProjectHead, useProject } from "~/features/projects/ProjectHead";
 import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
-import { Loaded, Page } from "~/ui/Page";
+import { ListTable } from "~/ui/ListTable";
+import { Loaded, LoadedPage, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
 import { EnvironmentForm } from "./EnvironmentForm";
 
@@ -18,7 +19,8 @@ import { EnvironmentForm } from "./EnvironmentForm";
 export function EnvironmentsPage() {
   const { t } = useTranslation();
   const pid = Number(useParams({ strict: false }).pid);
-  const project = useProject(pid).data;
+  const found = useProject(pid);
+  const project = found.data;
   const listed = useQuery(environments(pid));
   const [editing, setEditing] = useState<Environment | "new" | null>(null);
   const write = project?.can_write ?? false;
@@ -32,6 +34,12 @@ export function EnvironmentsPage() {
       {t("environments.new")}
     </Button>
   );
+  if (found.error)
+    return (
+      <LoadedPage query={found} title={t("nav.projects")} up="/projects">
+        {() => null}
+      </LoadedPage>
+    );
   return (
     <Page title={project ? visible(project.name) : t("environments.title")} actions={button}>
       <ProjectHead pid={pid} />
@@ -42,12 +50,10 @@ export function EnvironmentsPage() {
             page.total === 0 ? (
               <Empty text={t("environments.none")}>{button}</Empty>
             ) : (
-              <Table<Environment>
+              <ListTable<Environment>
                 rowKey="id"
-                size="small"
                 dataSource={page.data}
                 pagination={false}
-                scroll={{ x: "max-content" }}
                 columns={[
                   {
                     title: t("environments.name"),

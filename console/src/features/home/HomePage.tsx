@@ -38,6 +38,7 @@ export function HomePage() {
     queryFn: () => call<Upcoming>("GET", "/scheduler/upcoming", { query: { hours: 24 } }),
   });
   const pid = currentProject(listed.data?.data ?? []);
+  const write = listed.data?.data.some((one) => one.id === pid && one.can_write);
   const latest = new Map<number, Run>();
   for (const run of mine.data?.data ?? []) if (run.task_id && !latest.has(run.task_id)) latest.set(run.task_id, run);
   const urgent = [...latest.values()].filter((run) => BAD.has(run.status));
@@ -45,7 +46,7 @@ export function HomePage() {
     <Page
       title={t("home.welcome", { name: user?.name || user?.username })}
       actions={
-        pid && (
+        write && (
           <Link to={`/p/${pid}/cases/new` as "/"}>
             <Button type="primary">{t("cases.new")}</Button>
           </Link>
@@ -56,7 +57,7 @@ export function HomePage() {
         {(page) =>
           page.total === 0 ||
           (runs.data?.data.length === 0 && page.data.every((project) => project.case_count === 0)) ? (
-            <Checklist pid={pid} />
+            <Checklist pid={write ? pid : null} />
           ) : (
             <div className="stack">
               <div className="halves">
@@ -136,7 +137,7 @@ function RunLines({ runs }: { runs: Run[] }) {
   const { t } = useTranslation();
   return (
     <div style={{ overflowX: "auto" }}>
-      <table className="grid">
+      <table className="grid cards">
         <thead>
           <tr>
             <th>{t("runs.status")}</th>
@@ -157,11 +158,13 @@ function RunLines({ runs }: { runs: Run[] }) {
                   {visible(run.task_name ?? t("runs.byHand"))}
                 </Link>
               </td>
-              <td className="num nowrap">
+              <td className="num nowrap" data-label={t("runs.rate")}>
                 {percent(run.pass_rate)} <span className="faint">{`${run.cases_passed}/${run.cases_total}`}</span>
               </td>
-              <td className="num nowrap">{duration(run.duration_ms)}</td>
-              <td>
+              <td className="num nowrap" data-label={t("runs.duration")}>
+                {duration(run.duration_ms)}
+              </td>
+              <td data-label={t("runs.started")}>
                 <When at={run.started_at ?? run.created_at} />
               </td>
             </tr>

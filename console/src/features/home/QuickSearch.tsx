@@ -1,3 +1,4 @@
+import SearchOutlined from "@ant-design/icons/es/icons/SearchOutlined";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Button, Input, type InputRef, Modal } from "antd";
@@ -84,7 +85,13 @@ export function QuickSearch({ pid }: { pid: number | null }) {
   };
   return (
     <>
-      <Button className="quick" onClick={() => setOpen(true)} aria-keyshortcuts="Control+K">
+      <Button
+        className="quick"
+        icon={<SearchOutlined />}
+        aria-label={t("quick.open")}
+        onClick={() => setOpen(true)}
+        aria-keyshortcuts="Control+K"
+      >
         <span>{t("quick.open")}</span> <kbd>Ctrl K</kbd>
       </Button>
       <Modal

@@ -40,7 +40,7 @@ export function Shell() {
   useEffect(() => {
     const next = window.location.pathname + window.location.search;
     if (!session) void navigate({ to: "/login", search: { next }, ignoreBlocker: true });
-    else if (session.user.must_change_password) void navigate({ to: "/password" });
+    else if (session.user.must_change_password) void navigate({ to: "/password", search: { next } as never });
   }, [session, navigate]);
   useEffect(() => {
     if (session && !session.user.must_change_password && takeOwedLanguage()) tellLanguage(i18n.language as Language);
@@ -99,7 +99,7 @@ export function Shell() {
           placeholder={t("shell.project")}
           variant="filled"
           showSearch={{ optionFilterProp: "label" }}
-          value={pid ?? undefined}
+          value={listed.find((project) => project.id === pid)?.id}
           options={listed.map((project) => ({ value: project.id, label: visible(project.name) }))}
           onChange={(id: number) => {
             keepProject(id);

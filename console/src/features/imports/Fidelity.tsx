@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Converted } from "~/api/types";
 import { Mono } from "~/ui/Mono";
+import { useWord } from "~/ui/words";
 
 interface Props {
   found: Converted;
@@ -15,10 +16,11 @@ const SHOWN = 100;
 
 /** What each command becomes, and what of it is said otherwise or not at all. */
 export function Fidelity({ found, off, onToggle }: Props) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const [kind, setKind] = useState("all");
   const kinds = [...new Set(found.notes.map((note) => note.kind))];
-  const word = (one: string) => (i18n.exists(`fidelity.${one}`) ? t(`fidelity.${one}` as "fidelity.converted") : one);
+  const known = useWord();
+  const word = (one: string) => known("fidelity", one);
   const notesOf = (step: number | null) =>
     found.notes.filter((note) => note.step === step && (kind === "all" || note.kind === kind));
   const rows = found.steps

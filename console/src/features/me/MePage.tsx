@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { platform, queryClient, settings } from "~/api/queries";
 import type { Settings } from "~/api/types";
-import { setLanguage } from "~/i18n";
+import { type Language, setLanguage } from "~/i18n";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
 import { Quiet } from "./Quiet";
@@ -19,7 +19,7 @@ interface Fields {
 
 /** One's own settings: what new tasks start from, and how one is told. */
 export function MePage() {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const { message } = App.useApp();
   const own = useQuery(settings);
   const zone = useQuery(platform).data?.timezone;
@@ -45,9 +45,10 @@ export function MePage() {
         <Loaded query={own}>
           {(found) => (
             <Form<Fields>
+              key={i18n.language}
               className="panel"
               layout="vertical"
-              initialValues={{ ...found, email: found.notify.email }}
+              initialValues={{ ...found, language: i18n.language as Language, email: found.notify.email }}
               onFinish={(fields) => save.mutate(fields)}
             >
               {save.error && <Failure error={save.error} />}

@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Alert, Button, Checkbox, DatePicker, Form, Input, Modal, Popconfirm, Table } from "antd";
+import { Alert, Button, Checkbox, DatePicker, Form, Input, Modal, Popconfirm } from "antd";
 import dayjs, { type Dayjs } from "dayjs";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -10,12 +10,15 @@ import { copyText } from "~/lib/copy";
 import { withOffset } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
+import { ListTable } from "~/ui/ListTable";
 import { Loaded, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
+import { useWord } from "~/ui/words";
 
 /** Keys for machines: named, scoped, expiring, shown once. */
 export function TokensPage() {
   const { t } = useTranslation();
+  const word = useWord();
   const [open, setOpen] = useState(false);
   const [made, setMade] = useState<string | null>(null);
   const listed = useQuery({
@@ -61,15 +64,16 @@ export function TokensPage() {
             page.total === 0 ? (
               <Empty text={t("tokens.none")}>{button}</Empty>
             ) : (
-              <Table<Token>
+              <ListTable<Token>
                 rowKey="id"
-                size="small"
                 dataSource={page.data}
                 pagination={false}
-                scroll={{ x: "max-content" }}
                 columns={[
                   { title: t("keyValue.name"), dataIndex: "name" },
-                  { title: t("tokens.scopes"), render: (_, one) => one.scopes.join(", ") },
+                  {
+                    title: t("tokens.scopes"),
+                    render: (_, one) => one.scopes.map((scope) => word("tokens", scope)).join(t("recur.comma")),
+                  },
                   { title: t("tokens.created"), render: (_, one) => <When at={one.created_utc} /> },
                   { title: t("tokens.expires"), render: (_, one) => <When at={one.expires_at_utc} far /> },
                   {

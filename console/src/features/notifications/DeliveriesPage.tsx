@@ -1,6 +1,6 @@
 import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { Alert, Button, Drawer, Table } from "antd";
+import { Alert, Button, Drawer } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -11,10 +11,12 @@ import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { Filter } from "~/ui/Filter";
+import { ListTable } from "~/ui/ListTable";
 import { Loaded, Page } from "~/ui/Page";
 import { paging } from "~/ui/paging";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
+import { useWord } from "~/ui/words";
 
 type Search = Record<string, string | undefined>;
 
@@ -22,7 +24,8 @@ const STATUSES = ["queued", "sending", "sent", "failed", "skipped"];
 
 /** Messages to owners and channels: what went out, what did not, and why. */
 export function DeliveriesPage() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const word = useWord();
   const navigate = useNavigate();
   const search = useSearch({ strict: false }) as Search;
   const about = useQuery(platform).data;
@@ -48,11 +51,7 @@ export function DeliveriesPage() {
   const member = (useQuery(projects).data?.data ?? []).some((one) => one.can_write);
   const mayRetry = (one: Delivery) => user?.is_superuser || member || one.recipient.id === user?.id;
   const go = (change: Search) => void navigate({ to: ".", search: { ...search, page: undefined, ...change } as never });
-  const reason = (one: Delivery) => {
-    if (one.error) return one.error;
-    const key = `deliveryReason.${one.reason}`;
-    return one.reason && (i18n.exists(key) ? t(key as "deliveryReason.muted") : one.reason);
-  };
+  const reason = (one: Delivery) => one.error ?? (one.reason && word("deliveryReason", one.reason));
   return (
     <Page title={t("nav.deliveries")}>
       {about?.mail_configured === false && (
@@ -73,13 +72,15 @@ export function DeliveriesPage() {
         <Loaded query={listed}>
           {(found) =>
             found.total === 0 ? (
-              <Empty text={t("deliveries.none")} />
+              <Empty text={t("deliveries.none")}>
+                <Link to="/tasks">
+                  <Button>{t("nav.tasks")}</Button>
+                </Link>
+              </Empty>
             ) : (
-              <Table<Delivery>
+              <ListTable<Delivery>
                 rowKey="id"
-                size="small"
                 dataSource={found.data}
-                scroll={{ x: "max-content" }}
                 pagination={paging(page, found.total, (next) => go({ page: next }))}
                 columns={[
                   { title: t("runs.status"), render: (_, one) => <Status status={one.status} /> },
@@ -87,7 +88,10 @@ export function DeliveriesPage() {
                     title: t("deliveries.to"),
                     render: (_, one) => (one.recipient.name && visible(one.recipient.name)) ?? `#${one.recipient.id}`,
                   },
-                  { title: t("deliveries.over"), render: (_, one) => one.channel.name ?? one.channel.kind },
+                  {
+                    title: t("deliveries.over"),
+                    render: (_, one) => one.channel.name ?? word("channels.kinds", one.channel.kind),
+                  },
                   {
                     title: t("deliveries.task"),
                     render: (_, one) => (
@@ -98,7 +102,7 @@ export function DeliveriesPage() {
                   },
                   {
                     title: t("tasks.reason"),
-                    render: (_, one) => <span style={{ overflowWrap: "anywhere" }}>{reason(one)}</span>,
+                    render: (_, one) => reason(one) && <span style={{ overflowWrap: "anywhere" }}>{reason(one)}</span>,
                   },
                   { title: t("deliveries.tries"), dataIndex: "tries", className: "num" },
                   { title: t("deliveries.at"), render: (_, one) => <When at={one.ended_at ?? one.created_at} /> },

@@ -7,12 +7,14 @@ import { queryClient } from "~/api/queries";
 import type { Channel, Page } from "~/api/types";
 import { Failure } from "~/ui/Failure";
 import { Loaded } from "~/ui/Page";
+import { useWord } from "~/ui/words";
 
 const KINDS = ["webhook", "feishu", "dingtalk", "wecom", "slack", "teams"];
 
 /** Where a project's runs are told beside the owners' mail: webhooks and chats. */
 export function Channels({ pid, write }: { pid: number; write: boolean }) {
   const { t } = useTranslation();
+  const word = useWord();
   const { message } = App.useApp();
   const [open, setOpen] = useState(false);
   const [secret, setSecret] = useState<string | null>(null);
@@ -68,12 +70,12 @@ export function Channels({ pid, write }: { pid: number; write: boolean }) {
       {error && <Failure error={error} />}
       <Loaded query={listed}>
         {(page) => (
-          <table className="grid">
+          <table className="grid cards">
             <tbody>
               {page.data.map((one) => (
                 <tr key={one.id}>
                   <td>{one.name}</td>
-                  <td>{one.kind}</td>
+                  <td>{word("channels.kinds", one.kind)}</td>
                   <td>
                     <code className="mono">{one.host}</code>
                   </td>
@@ -122,7 +124,7 @@ export function Channels({ pid, write }: { pid: number; write: boolean }) {
             <Input autoFocus />
           </Form.Item>
           <Form.Item name="kind" label={t("channels.kind")}>
-            <Select options={KINDS.map((value) => ({ value, label: value }))} />
+            <Select options={KINDS.map((value) => ({ value, label: word("channels.kinds", value) }))} />
           </Form.Item>
           <Form.Item name="url" label="URL" rules={[{ required: true }]}>
             <Input placeholder="https://" />

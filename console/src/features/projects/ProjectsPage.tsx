@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Button, Form, Input, Modal, Table } from "antd";
+import { Button, Form, Input, Modal } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -10,6 +10,7 @@ import type { Project } from "~/api/types";
 import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
+import { ListTable } from "~/ui/ListTable";
 import { Loaded, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
 import { useSample } from "./sample";
@@ -41,44 +42,45 @@ export function ProjectsPage() {
   return (
     <Page title={t("nav.projects")} actions={buttons}>
       {sample.error && <Failure error={sample.error} />}
-      <Loaded query={listed}>
-        {(page) =>
-          page.total === 0 ? (
-            <Empty text={user?.is_superuser ? t("projects.none") : t("home.askAdmin", { name: user?.username })}>
-              {buttons}
-            </Empty>
-          ) : (
-            <Table<Project>
-              rowKey="id"
-              dataSource={page.data}
-              pagination={page.total > 20 ? { pageSize: 20, showSizeChanger: false } : false}
-              scroll={{ x: "max-content" }}
-              columns={[
-                {
-                  title: t("projects.name"),
-                  render: (_, one) => <Link to={`/p/${one.id}/cases` as "/"}>{visible(one.name)}</Link>,
-                },
-                { title: t("projects.description"), render: (_, one) => visible(one.description) },
-                { title: t("projects.cases"), dataIndex: "case_count", className: "num" },
-                {
-                  title: t("projects.right"),
-                  render: (_, one) => (one.can_write ? t("projects.member") : t("projects.reader")),
-                },
-                { title: t("common.updated"), render: (_, one) => <When at={one.updated_at} /> },
-                {
-                  title: <span className="sr-only">{t("common.actions")}</span>,
-                  render: (_, one) => (
-                    <span className="actions">
-                      <Link to={`/p/${one.id}/environments` as "/"}>{t("environments.title")}</Link>
-                      <Link to={`/p/${one.id}/settings` as "/"}>{t("projects.settings")}</Link>
-                    </span>
-                  ),
-                },
-              ]}
-            />
-          )
-        }
-      </Loaded>
+      <div className="panel">
+        <Loaded query={listed}>
+          {(page) =>
+            page.total === 0 ? (
+              <Empty text={user?.is_superuser ? t("projects.none") : t("home.askAdmin", { name: user?.username })}>
+                {buttons}
+              </Empty>
+            ) : (
+              <ListTable<Project>
+                rowKey="id"
+                dataSource={page.data}
+                pagination={page.total > 20 ? { pageSize: 20, showSizeChanger: false } : false}
+                columns={[
+                  {
+                    title: t("projects.name"),
+                    render: (_, one) => <Link to={`/p/${one.id}/cases` as "/"}>{visible(one.name)}</Link>,
+                  },
+                  { title: t("projects.description"), render: (_, one) => visible(one.description) },
+                  { title: t("projects.cases"), dataIndex: "case_count", className: "num" },
+                  {
+                    title: t("projects.right"),
+                    render: (_, one) => (one.can_write ? t("projects.member") : t("projects.reader")),
+                  },
+                  { title: t("common.updated"), render: (_, one) => <When at={one.updated_at} /> },
+                  {
+                    title: <span className="sr-only">{t("common.actions")}</span>,
+                    render: (_, one) => (
+                      <span className="actions">
+                        <Link to={`/p/${one.id}/environments` as "/"}>{t("environments.title")}</Link>
+                        <Link to={`/p/${one.id}/settings` as "/"}>{t("projects.settings")}</Link>
+                      </span>
+                    ),
+                  },
+                ]}
+              />
+            )
+          }
+        </Loaded>
+      </div>
       <Modal open={open} title={t("projects.new")} footer={null} onCancel={() => setOpen(false)} destroyOnHidden>
         {create.error && <Failure error={create.error} />}
         <Form layout="vertical" onFinish={(fields) => create.mutate(fields)}>

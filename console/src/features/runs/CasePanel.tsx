@@ -8,6 +8,7 @@ import { visible } from "~/lib/bidi";
 import { duration, percent } from "~/lib/time";
 import { Loaded } from "~/ui/Page";
 import { Status } from "~/ui/Status";
+import { useWord } from "~/ui/words";
 import { History } from "./History";
 import { StepPanel } from "./StepPanel";
 import { isOpen } from "./useRun";
@@ -18,6 +19,7 @@ const BAD = new Set(["failed", "error"]);
 /** One case of a run: its steps as chips, the first failed one open with its answer in view. */
 export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }) {
   const { t } = useTranslation();
+  const word = useWord();
   const navigate = useNavigate();
   const search = useSearch({ strict: false }) as { step?: string; row?: string };
   const report = useInfiniteQuery({
@@ -68,7 +70,7 @@ export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }
         <Alert
           type="warning"
           showIcon
-          title={t("report.reason", { reason: summary.reason })}
+          title={t("report.reason", { reason: word("reason", summary.reason) })}
           style={{ marginBottom: 12 }}
         />
       )}
@@ -95,7 +97,9 @@ export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }
         )}
       </ul>
       {open && first && <StepPanel key={open.seq} run={run} report={first} step={open} />}
-      {!open && isOpen(run.status) && <p className="faint">{t("report.waiting")}</p>}
+      {!open && isOpen(run.status) && !report.isLoading && (
+        <p className="faint">{summary.started_at ? t("report.noStepYet") : t("report.waiting")}</p>
+      )}
       {first?.variables && first.variables.length > 0 && (
         <details style={{ marginTop: 12 }}>
           <summary>

@@ -11,11 +11,13 @@ import { Diff } from "~/ui/Code";
 import { Mono, Value } from "~/ui/Mono";
 import { Loaded } from "~/ui/Page";
 import { When } from "~/ui/When";
+import { useWord } from "~/ui/words";
 import { differsAlways, ignoredOf, keepIgnored } from "./volatile";
 
 /** A failing step against the last time it passed: changed paths first, the texts on demand. */
 export function DiffView({ run, report, step }: { run: RunDetail; report: CaseReport; step: StepResult }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const word = useWord();
   const [ignored, setIgnored] = useState(() => ignoredOf(report.case_id));
   const [calm, setCalm] = useState(true);
   const ignore = (names: string[]) => {
@@ -36,9 +38,7 @@ export function DiffView({ run, report, step }: { run: RunDetail; report: CaseRe
     <Loaded query={diff}>
       {(found) => {
         const mine = found.steps.find((one) => one.path === step.path);
-        const key = `diff.${mine?.reason ?? "never_passed"}`;
-        if (!mine?.baseline)
-          return <p className="faint">{i18n.exists(key) ? t(key as "diff.never_passed") : mine?.reason}</p>;
+        if (!mine?.baseline) return <p className="faint">{word("diff", mine?.reason ?? "never_passed")}</p>;
         const all = [
           ...(mine.http_status ? [{ path: t("runs.status"), ...mine.http_status }] : []),
           ...mine.json_paths,

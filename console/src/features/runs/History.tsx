@@ -15,7 +15,7 @@ export function History({ caseId }: { caseId: number }) {
     staleTime: 60_000,
   });
   const shown = days.data?.data.slice(-10) ?? [];
-  if (shown.length === 0) return null;
+  if (shown.length < 2) return null;
   return (
     <span className="history" role="img" aria-label={`${t("cases.history")}: ${shown.map(told).join(", ")}`}>
       {shown.map((day) => (

@@ -49,7 +49,12 @@ export function RunActions({ run }: { run: RunDetail }) {
   };
   if (isOpen(run.status)) {
     return write ? (
-      <Popconfirm title={t("runs.cancelSure")} onConfirm={() => cancel.mutate()}>
+      <Popconfirm
+        title={t("runs.cancelSure")}
+        okText={t("runs.cancel")}
+        cancelText={t("runs.keep")}
+        onConfirm={() => cancel.mutate()}
+      >
         <Button danger loading={cancel.isPending}>
           {t("runs.cancel")}
         </Button>

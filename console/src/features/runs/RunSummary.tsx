@@ -9,6 +9,7 @@ import { clock, duration, percent } from "~/lib/time";
 import { Mono } from "~/ui/Mono";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
+import { useWord } from "~/ui/words";
 import { isOpen } from "./useRun";
 
 /** The end of a long run is known to a day only: that helps nobody. */
@@ -23,9 +24,9 @@ interface Props {
 
 /** How a run stands: status, counts, rate, times; while it goes on its progress and how fresh the page is. */
 export function RunSummary({ run, stream, follow, setFollow }: Props) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const word = useWord();
   const open = isOpen(run.status);
-  const triggerKey = `trigger.${run.trigger}`;
   const platform = run.cases.filter((one) => one.failure_class === "platform").length;
   const lost = run.cases.filter((one) => one.starts > 1).length;
   const count = (status: string, number: number) => number > 0 && <Status status={status} count={number} />;
@@ -73,10 +74,12 @@ export function RunSummary({ run, stream, follow, setFollow }: Props) {
           <Spoken done={run.cases_done} total={run.cases_total} bad={run.cases_failed + run.cases_error} />
         </>
       )}
-      {run.reason && <Alert type="warning" showIcon title={t("report.reason", { reason: run.reason })} />}
+      {run.reason && (
+        <Alert type="warning" showIcon title={t("report.reason", { reason: word("reason", run.reason) })} />
+      )}
       <FirstFailure cases={run.cases} />
       <div className="actions small faint">
-        <span>{i18n.exists(triggerKey) ? t(triggerKey as "trigger.api") : run.trigger}</span>
+        <span>{word("trigger", run.trigger)}</span>
         {run.attempt > 1 && <span>{t("runs.attempt", { number: run.attempt, max: run.max_attempts })}</span>}
         {run.task_id && <Link to={`/tasks/${run.task_id}` as "/"}>{visible(run.task_name ?? "")}</Link>}
         {Object.values(run.environments).map((one) => (

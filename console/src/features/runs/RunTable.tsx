@@ -1,22 +1,23 @@
 import { Link } from "@tanstack/react-router";
-import { Table } from "antd";
+
 import { useTranslation } from "react-i18next";
 import type { Run } from "~/api/types";
 import { visible } from "~/lib/bidi";
 import { duration, percent } from "~/lib/time";
+import { ListTable } from "~/ui/ListTable";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
+import { useWord } from "~/ui/words";
 
 /** Runs, one a line. */
 export function RunTable({ runs }: { runs: Run[] }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const word = useWord();
   return (
-    <Table<Run>
+    <ListTable<Run>
       rowKey="run_id"
-      size="small"
       dataSource={runs}
       pagination={false}
-      scroll={{ x: "max-content" }}
       columns={[
         { title: t("runs.status"), render: (_, run) => <Status status={run.status} /> },
         {
@@ -29,10 +30,8 @@ export function RunTable({ runs }: { runs: Run[] }) {
         },
         {
           title: t("runs.trigger"),
-          render: (_, run) => {
-            const key = `trigger.${run.trigger}`;
-            return `${i18n.exists(key) ? t(key as "trigger.api") : run.trigger}${run.attempt > 1 ? ` ${run.attempt}/${run.max_attempts}` : ""}`;
-          },
+          render: (_, run) =>
+            `${word("trigger", run.trigger)}${run.attempt > 1 ? ` ${run.attempt}/${run.max_attempts}` : ""}`,
         },
         {
           title: t("environments.one"),
@@ -51,13 +50,16 @@ export function RunTable({ runs }: { runs: Run[] }) {
         },
         {
           title: t("runs.changes"),
-          render: (_, run) => (
-            <span className="actions nowrap">
-              {Boolean(run.new) && <span className="bad">{t("runs.new", { count: run.new })}</span>}
-              {Boolean(run.recovered) && <span className="good">{t("runs.recovered", { count: run.recovered })}</span>}
-              {Boolean(run.flaky) && <Status status="flaky" count={run.flaky} />}
-            </span>
-          ),
+          render: (_, run) =>
+            Boolean(run.new || run.recovered || run.flaky) && (
+              <span className="actions nowrap">
+                {Boolean(run.new) && <span className="bad">{t("runs.new", { count: run.new })}</span>}
+                {Boolean(run.recovered) && (
+                  <span className="good">{t("runs.recovered", { count: run.recovered })}</span>
+                )}
+                {Boolean(run.flaky) && <Status status="flaky" count={run.flaky} />}
+              </span>
+            ),
         },
         {
           title: t("runs.duration"),

@@ -11,6 +11,7 @@ import { prettyJson } from "~/lib/json";
 import { Mono, Value } from "~/ui/Mono";
 import { PlainCode } from "~/ui/PlainCode";
 import { Status } from "~/ui/Status";
+import { useWord } from "~/ui/words";
 import { DiffView } from "./DiffView";
 
 interface Props {
@@ -21,7 +22,8 @@ interface Props {
 
 /** One step of a report: what was judged, the answer, the request, what changed since it last passed. */
 export function StepPanel({ run, report, step }: Props) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const word = useWord();
   const { message } = App.useApp();
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
@@ -30,8 +32,7 @@ export function StepPanel({ run, report, step }: Props) {
     await copyText(toCurl(step.request, shell));
     void message.success(t("action.copied"));
   };
-  const classKey = `failure.${step.failure_class}`;
-  const why = step.failure_class && (i18n.exists(classKey) ? t(classKey as "failure.dns") : step.failure_class);
+  const why = step.failure_class && word("failure", step.failure_class);
   const bad = step.status === "failed" || step.status === "error";
   const missing = step.captures.filter((one) => !one.found);
   const more = [
@@ -91,7 +92,9 @@ export function StepPanel({ run, report, step }: Props) {
           style={{ marginBottom: 12 }}
         />
       )}
-      {step.skip_reason && <Alert type="info" showIcon title={t("report.skipped", { reason: step.skip_reason })} />}
+      {step.skip_reason && (
+        <Alert type="info" showIcon title={t("report.skipped", { reason: word("reason", step.skip_reason) })} />
+      )}
       {step.asserts.length > 0 && (bad || !step.response) && <AssertTable asserts={step.asserts} />}
       {missing.length > 0 && (
         <table className="grid">

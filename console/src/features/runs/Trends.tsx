@@ -12,11 +12,14 @@ export function Trends({
   by,
   days = 30,
   title,
+  none,
   className,
 }: {
   by: By;
   days?: number;
   title?: string;
+  /** What is said in place of a trend that there is none of yet. */
+  none?: string;
   className?: string;
 }) {
   const { t } = useTranslation();
@@ -27,7 +30,7 @@ export function Trends({
   });
   if (trends.error instanceof ApiError && trends.error.status < 500) return null;
   const points = trends.data?.data.filter((point) => point.pass_rate !== null) ?? [];
-  if (points.length < 2) return null;
+  if (points.length < 2) return none && trends.isSuccess ? <p className="faint">{none}</p> : null;
   return (
     <section className={className}>
       <h3>{title ?? t("runs.trend", { count: days })}</h3>

@@ -1,10 +1,12 @@
 import { useTranslation } from "react-i18next";
 import type { CaseReport } from "~/api/types";
 import { Mono, Value } from "~/ui/Mono";
+import { useWord } from "~/ui/words";
 
 /** Variables at the end of a case, and where each value came from. */
 export function VariableTable({ variables }: { variables: NonNullable<CaseReport["variables"]> }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const word = useWord();
   return (
     <table className="grid">
       <thead>
@@ -24,8 +26,7 @@ export function VariableTable({ variables }: { variables: NonNullable<CaseReport
               <Value value={one.value} />
             </td>
             <td>
-              {i18n.exists(`source.${one.source}`) ? t(`source.${one.source}` as "source.captured") : one.source}{" "}
-              {one.step}
+              {word("source", one.source)} {one.step}
             </td>
           </tr>
         ))}

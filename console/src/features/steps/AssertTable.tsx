@@ -11,12 +11,14 @@ export function AssertTable({ asserts }: { asserts: AssertResult[] }) {
   const ordered = [...asserts].sort((a, b) => Number(a.passed) - Number(b.passed));
   return (
     <div style={{ overflowX: "auto" }}>
-      <table className="grid">
+      <table className="grid results">
         <thead>
           <tr>
-            <th>{t("report.result")}</th>
+            <th>
+              <span>{t("report.result")}</span>
+            </th>
             <th>{t("steps.query")}</th>
-            <th>{t("steps.predicate")}</th>
+            <th className="nowrap">{t("steps.predicate")}</th>
             <th>{t("report.expected")}</th>
             <th>{t("report.actual")}</th>
           </tr>

@@ -59,16 +59,7 @@ export function GroupFields({ step, set, readOnly }: Props) {
               onChange={(list) => set({ for_each: { ...each, in: list } })}
             />
           </span>
-          <InputNumber
-            prefix={t("group.max")}
-            aria-label={t("group.max")}
-            style={{ width: 150 }}
-            min={1}
-            max={1000}
-            readOnly={readOnly}
-            value={each.max}
-            onChange={(max) => set({ for_each: { ...each, max: max ?? undefined } })}
-          />
+          <Most value={each.max} readOnly={readOnly} onChange={(max) => set({ for_each: { ...each, max } })} />
         </div>
       )}
       {loop === "repeat_until" && (
@@ -80,14 +71,9 @@ export function GroupFields({ step, set, readOnly }: Props) {
             onChange={(next) => set({ repeat_until: next })}
           />
           <div className="filters" style={{ margin: 0 }}>
-            <InputNumber
-              prefix={t("group.max")}
-              aria-label={t("group.max")}
-              style={{ width: 150 }}
-              min={1}
-              max={1000}
-              readOnly={readOnly}
+            <Most
               value={until.max}
+              readOnly={readOnly}
               onChange={(max) => set({ repeat_until: { ...until, max: max ?? 1 } })}
             />
             <InputNumber
@@ -106,5 +92,28 @@ export function GroupFields({ step, set, readOnly }: Props) {
       )}
       <p className="faint small">{t("group.hint")}</p>
     </div>
+  );
+}
+
+interface MostProps {
+  value: number | undefined;
+  readOnly?: boolean;
+  onChange: (value: number | undefined) => void;
+}
+
+/** How many times at most. */
+function Most({ value, readOnly, onChange }: MostProps) {
+  const { t } = useTranslation();
+  return (
+    <InputNumber
+      prefix={t("group.max")}
+      aria-label={t("group.max")}
+      style={{ width: 150 }}
+      min={1}
+      max={1000}
+      readOnly={readOnly}
+      value={value}
+      onChange={(next) => onChange(next ?? undefined)}
+    />
   );
 }

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { Button, Input, Modal, Select, Table } from "antd";
+import { Button, Input, Modal, Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -7,6 +7,7 @@ import { modules, projects } from "~/api/queries";
 import type { CaseItem, Page } from "~/api/types";
 import { currentProject } from "~/features/home/project";
 import { visible } from "~/lib/bidi";
+import { ListTable } from "~/ui/ListTable";
 
 interface Props {
   picked: number[];
@@ -117,9 +118,8 @@ function Chooser({ picked, onChange }: Omit<Props, "items">) {
         />
         <span className="num">{picked.length}/1000</span>
       </div>
-      <Table<CaseItem>
+      <ListTable<CaseItem>
         rowKey="id"
-        size="small"
         dataSource={cases.data?.data ?? []}
         rowSelection={{
           selectedRowKeys: picked,

@@ -9,10 +9,12 @@ import { duration, localTime, percent } from "~/lib/time";
 import { Loaded } from "~/ui/Page";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
+import { useWord } from "~/ui/words";
 
 /** Every due time of a task, what became of it, and why. */
 export function Ledger({ id, firstDue, live }: { id: number; firstDue: string | null; live: RefObject<boolean> }) {
   const { t } = useTranslation();
+  const word = useWord();
   const [page, setPage] = useState(1);
   const ledger = useQuery({
     queryKey: ["ledger", id, page],
@@ -28,13 +30,13 @@ export function Ledger({ id, firstDue, live }: { id: number; firstDue: string | 
         found.total === 0 ? (
           <>
             <p className="faint">
-              {firstDue ? t("tasks.firstDue", { time: localTime(firstDue) }) : t("tasks.nothingDue")}
+              {firstDue ? t("tasks.firstDue", { time: localTime(firstDue) }) : t("tasks.neverDue")}
             </p>
             <KeptSince at={found.kept_since} />
           </>
         ) : (
           <div style={{ overflowX: "auto" }}>
-            <table className="grid">
+            <table className="grid cards">
               <thead>
                 <tr>
                   <th>{t("runs.due")}</th>
@@ -54,9 +56,11 @@ export function Ledger({ id, firstDue, live }: { id: number; firstDue: string | 
                     <td>
                       <Status status={one.outcome} />
                     </td>
-                    <td className="num">{duration(one.lag_ms)}</td>
+                    <td className="num" data-label={t("tasks.lag")}>
+                      {duration(one.lag_ms)}
+                    </td>
                     <td>
-                      {one.reason}
+                      {one.reason && word("reason", one.reason)}
                       {one.missed &&
                         ` ${t("tasks.missedMany", { count: one.missed.count, to: localTime(one.missed.to_at) })}`}
                     </td>

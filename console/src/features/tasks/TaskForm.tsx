@@ -14,7 +14,7 @@ import { Page } from "~/ui/Page";
 import { CasePicker } from "./CasePicker";
 import { EnvironmentChoices } from "./EnvironmentChoices";
 import { Preview } from "./Preview";
-import { type When, WhenFields } from "./WhenFields";
+import { inTenMinutes, type When, WhenFields } from "./WhenFields";
 
 interface Props {
   task: Task | null;
@@ -91,6 +91,13 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
     },
   });
   const faults = save.error instanceof ApiError ? save.error.errors : [];
+  // What the server refused is no longer so once something is changed.
+  const changed =
+    <T,>(set: (value: T) => void) =>
+    (value: T) => {
+      save.reset();
+      set(value);
+    };
   const fault = (name: string) => {
     const found = faults.find(
       (one) => one.field === name || one.field.startsWith(`${name}[`) || one.field.startsWith(`${name}.`),
@@ -121,7 +128,7 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
       )}
       {save.error && (
         <div style={{ marginBottom: 12 }}>
-          <Failure error={save.error} />
+          <Failure error={save.error} atFields={faults.length > 0} />
         </div>
       )}
       <div className="task-form">
@@ -131,24 +138,30 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
           layout="vertical"
           initialValues={initial}
           requiredMark={false}
+          onValuesChange={() => save.reset()}
           disabled={editing && task?.status !== "pending"}
         >
           <Form.Item name="task_name" label={t("tasks.name")} {...fault("task_name")}>
             <Input maxLength={200} placeholder={t("tasks.nameHint")} />
           </Form.Item>
-          <Form.Item label={`${t("tasks.cases")} ${picked.length}/1000`} {...fault("case_ids")}>
-            <CasePicker picked={picked} items={items} onChange={setPicked} />
+          <Form.Item
+            label={`${t("tasks.cases")} ${picked.length}/1000`}
+            {...(picked.length || !fault("case_ids").help
+              ? fault("case_ids")
+              : { ...fault("case_ids"), help: t("tasks.casesNeeded") })}
+          >
+            <CasePicker picked={picked} items={items} onChange={changed(setPicked)} />
           </Form.Item>
           <Form.Item label={t("environments.one")} {...fault("environments")}>
             <EnvironmentChoices
               projectIds={projectIds}
               chosen={chosen}
               usual={own?.environments ?? {}}
-              onChange={setChosen}
+              onChange={changed(setChosen)}
             />
           </Form.Item>
           <Form.Item label={t("tasks.when")} {...(fault("startTime").help ? fault("startTime") : fault("cron"))}>
-            <WhenFields value={when} onChange={setWhen} />
+            <WhenFields value={when} onChange={changed(setWhen)} />
           </Form.Item>
           <Form.Item
             name="owner_ids"
@@ -226,7 +239,7 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
               },
             ]}
           />
-          <div className="actions" style={{ marginTop: 12 }}>
+          <div className="actions save-bar">
             <Button type="primary" loading={save.isPending} onClick={() => submit(false)}>
               {t("action.save")}
             </Button>
@@ -255,9 +268,6 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
 
 function initialWhen(task: Task | null, zone: string): When {
   if (task?.cron) return { kind: "cron", cron: task.cron, zone: task.timezone ?? zone };
-  const at: Dayjs =
-    task && dayjs(task.scheduled_at).isAfter(dayjs())
-      ? dayjs(task.scheduled_at)
-      : dayjs().add(10, "minute").startOf("minute");
+  const at: Dayjs = task && dayjs(task.scheduled_at).isAfter(dayjs()) ? dayjs(task.scheduled_at) : inTenMinutes();
   return task ? { kind: "once", at } : { kind: "cron", cron: "0 9 * * 1-5", zone };
 }

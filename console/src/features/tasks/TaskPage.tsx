@@ -18,6 +18,8 @@ import { recurrence } from "./recurrence";
 import { Times } from "./Times";
 import { useTaskStream } from "./useTasks";
 
+const OPEN = new Set(["pending", "running"]);
+
 /** A task: what it runs, when it is due, what became of each due time. */
 export function TaskPage() {
   const { t } = useTranslation();
@@ -82,7 +84,7 @@ export function TaskPage() {
                     {t("tasks.runNow")}
                   </Button>
                 )}
-                {found.cron && ["pending", "running"].includes(found.status) && (
+                {found.cron && OPEN.has(found.status) && (
                   <Button onClick={() => act.mutate(found.paused ? "resume" : "pause")}>
                     {found.paused ? t("tasks.resume") : t("tasks.pause")}
                   </Button>
@@ -96,7 +98,12 @@ export function TaskPage() {
                   <Button>{t("action.copy")}</Button>
                 </Link>
                 {found.status === "pending" && (
-                  <Popconfirm title={t("tasks.cancelSure")} onConfirm={() => act.mutate("cancel")}>
+                  <Popconfirm
+                    title={t("tasks.cancelSure")}
+                    okText={t("tasks.cancel")}
+                    cancelText={t("tasks.keep")}
+                    onConfirm={() => act.mutate("cancel")}
+                  >
                     <Button danger>{t("tasks.cancel")}</Button>
                   </Popconfirm>
                 )}
@@ -173,9 +180,14 @@ export function TaskPage() {
               </section>
               <section className="panel">
                 <h2>{t("tasks.nextTimes")}</h2>
+                {found.paused && <p className="warn">{t("tasks.pausedHint")}</p>}
                 <Loaded query={next}>
                   {(times) =>
-                    times.times.length ? <Times times={times} /> : <p className="faint">{t("tasks.nothingDue")}</p>
+                    times.times.length && OPEN.has(found.status) ? (
+                      <Times times={times} />
+                    ) : (
+                      <p className="faint">{t("tasks.nothingDue")}</p>
+                    )
                   }
                 </Loaded>
               </section>

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { Button, Input, Table } from "antd";
+import { Button, Input } from "antd";
 import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { callUnlessSame } from "~/api/client";
@@ -11,6 +11,7 @@ import { visible } from "~/lib/bidi";
 import { duration, percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Filter } from "~/ui/Filter";
+import { ListTable } from "~/ui/ListTable";
 import { Loaded, Page } from "~/ui/Page";
 import { paging } from "~/ui/paging";
 import { Status } from "~/ui/Status";
@@ -101,11 +102,9 @@ export function TasksPage() {
             found.total === 0 ? (
               <Empty text={filtered ? t("tasks.noneFound") : t("tasks.none")}>{!filtered && button}</Empty>
             ) : (
-              <Table<Task>
+              <ListTable<Task>
                 rowKey="id"
-                size="small"
                 dataSource={found.data}
-                scroll={{ x: "max-content" }}
                 pagination={paging(page, found.total, (next) => go({ page: next }))}
                 columns={[
                   {
@@ -122,18 +121,18 @@ export function TasksPage() {
                   },
                   {
                     title: t("tasks.when"),
-                    render: (_, one) => (one.cron ? recurrence(one.cron, t) : t("tasks.once")),
+                    render: (_, one) =>
+                      one.cron ? (
+                        recurrence(one.cron, t)
+                      ) : (
+                        <>
+                          {t("tasks.once")} <When at={one.scheduled_at} />
+                        </>
+                      ),
                   },
                   {
                     title: t("tasks.next"),
-                    render: (_, one) =>
-                      one.next_due_at ? (
-                        <When at={one.next_due_at} far />
-                      ) : one.cron ? (
-                        "–"
-                      ) : (
-                        <When at={one.scheduled_at} />
-                      ),
+                    render: (_, one) => <When at={one.paused ? null : one.next_due_at} far />,
                   },
                   {
                     title: t("tasks.last"),

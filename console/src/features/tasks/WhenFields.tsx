@@ -9,6 +9,11 @@ export type When = { kind: "once"; at: Dayjs } | { kind: "cron"; cron: string; z
 
 const ZONES = Intl.supportedValuesOf("timeZone");
 
+/** The first full minute that is ten minutes away. */
+export function inTenMinutes(): Dayjs {
+  return dayjs().add(11, "minute").startOf("minute");
+}
+
 /** When a task is due: by a preset, by cron, or once. Presets and cron are the same expression seen twice. */
 export function WhenFields({ value, onChange }: { value: When; onChange: (when: When) => void }) {
   const { t } = useTranslation();
@@ -20,7 +25,7 @@ export function WhenFields({ value, onChange }: { value: When; onChange: (when: 
   const mode = value.kind === "once" ? "once" : typed || !preset ? "cron" : "preset";
   const setMode = (next: string) => {
     setTyped(next === "cron");
-    if (next === "once") onChange({ kind: "once", at: dayjs().add(10, "minute").startOf("minute") });
+    if (next === "once") onChange({ kind: "once", at: inTenMinutes() });
     else
       onChange({
         kind: "cron",
@@ -31,7 +36,7 @@ export function WhenFields({ value, onChange }: { value: When; onChange: (when: 
   const setCron = (cron: string) => onChange({ kind: "cron", cron, zone });
   const mended = value.kind === "cron" ? withoutSeconds(value.cron) : null;
   const soon: [string, Dayjs][] = [
-    [t("tasks.in10"), dayjs().add(10, "minute").startOf("minute")],
+    [t("tasks.in10"), inTenMinutes()],
     [t("tasks.tonight"), dayjs().hour(22).startOf("hour")],
     [t("tasks.tomorrow"), dayjs().add(1, "day").hour(9).startOf("hour")],
   ];
