@@ -5,6 +5,7 @@ import {
   BASE,
   expect,
   logIn,
+  open,
   openSeeded,
   PASSWORD,
   pasteCurl,
@@ -200,7 +201,7 @@ test("14: after a paste with 存为环境密钥 the token is in no draft, storag
   const token = await apiToken();
   const made = await seed(token, "Secret");
   const secret = "sk-live-0123456789abcdef";
-  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await open(page, `/p/${made.project}/cases/${made.case}`);
   const dialog = await pasteCurl(page, `curl ${TARGET}/secret -H 'Authorization: Bearer ${secret}'`);
   await expect(dialog.getByRole("checkbox")).toBeChecked();
   await dialog.getByRole("button", { name: "插入 1 个步骤" }).click();
@@ -218,7 +219,7 @@ test("14: after a paste with 存为环境密钥 the token is in no draft, storag
 
 test("a pasted cURL takes the place of the step that a new case begins with", async ({ inside: page }) => {
   const made = await seed(await apiToken(), "New");
-  await page.goto(`${BASE}/console/p/${made.project}/cases/new`);
+  await open(page, `/p/${made.project}/cases/new`);
   const dialog = await pasteCurl(page, "curl https://x.test/first; curl https://x.test/second");
   await dialog.getByRole("button", { name: "插入 2 个步骤" }).click();
   await expect(page.getByRole("treeitem")).toHaveCount(2);
@@ -243,6 +244,9 @@ test("a condition, a loop until something holds, and the answer's height stay as
   const after = Number(await edge.getAttribute("aria-valuenow"));
   expect(after).toBeLessThan(before);
   await expect(page.locator(".answer .code-box")).toHaveCSS("max-height", `${after}px`);
+  await page.reload();
+  await page.getByRole("button", { name: "试运行全部" }).click();
+  await expect(edge).toHaveAttribute("aria-valuenow", String(after));
 
   await page.getByRole("button", { name: "+ 执行条件" }).click();
   await page.getByLabel("执行条件 变量").fill("ready");
@@ -270,10 +274,6 @@ test("a condition, a loop until something holds, and the answer's height stay as
     },
     { name: "second" },
   ]);
-  await page.reload();
-  await page.getByRole("button", { name: "试运行全部" }).click();
-  await expect(edge).toHaveAttribute("aria-valuenow", String(after));
-
   await page.getByRole("tab", { name: "历史" }).click();
   const asked = page.waitForRequest((request) => request.url().includes(`environment_id=${made.environment}`));
   await page.getByRole("combobox", { name: "环境" }).last().click();

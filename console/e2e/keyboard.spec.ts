@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Locator, Page } from "@playwright/test";
-import { api, apiToken, BASE, expect, openSeeded, pasteCurl, saved, seed, storedText, test } from "./rounds";
+import { api, apiToken, BASE, expect, open, openSeeded, pasteCurl, saved, seed, storedText, test } from "./rounds";
 
 /** Press Tab (or another key) until something has the focus, which must be seen. Fails where it is not reached. */
 async function reach(page: Page, target: Locator, key = "Tab", most = 80): Promise<void> {
@@ -221,7 +221,7 @@ test("9: a pasted cURL yields its method, address, headers and body in the edito
 }) => {
   const token = await apiToken();
   const made = await seed(token, "Curl");
-  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await open(page, `/p/${made.project}/cases/${made.case}`);
   const url = page.getByLabel("URL", { exact: true });
   await expect(url).toHaveValue("{{base_url}}/one");
   const dialog = page.getByRole("dialog");

@@ -20,6 +20,9 @@ test("4, 21: a report's address leads through the log-in to the failed step with
   const body = panel.getByRole("region", { name: "正文" });
   await expect(body).toContainText("9007199254740993");
   await expect(body).toBeInViewport();
+  // And on to that very step in the editor.
+  await page.getByRole("link", { name: "在编辑器打开" }).click();
+  await expect(page.getByRole("textbox", { name: "名称", exact: true })).toHaveValue("second");
 });
 
 test("21: a report is readable at 360 px without scrolling sideways", async ({ inside: page }) => {

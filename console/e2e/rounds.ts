@@ -170,7 +170,7 @@ export async function seed(token: string, name = "Shop", path = "/two"): Promise
 export async function openSeeded(page: Page, name?: string, path?: string): Promise<Seed & { token: string }> {
   const token = await apiToken();
   const made = await seed(token, name, path);
-  await page.goto(`${BASE}/console/p/${made.project}/cases/${made.case}`);
+  await open(page, `/p/${made.project}/cases/${made.case}`);
   return { ...made, token };
 }
 

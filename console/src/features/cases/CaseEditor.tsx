@@ -1,12 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useBlocker, useNavigate } from "@tanstack/react-router";
+import { Link, useBlocker, useNavigate, useSearch } from "@tanstack/react-router";
 import { Alert, App, Button, Input, Select, Tabs } from "antd";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { environments, modules, settings } from "~/api/queries";
 import type { CaseRead, Document, Project } from "~/api/types";
 import { RunButton } from "~/features/runs/RunButton";
-import { numberOf } from "~/features/steps/tree";
+import { numberOf, placeOf } from "~/features/steps/tree";
 import { visible } from "~/lib/bidi";
 import { sameJson } from "~/lib/json";
 import { shortTime } from "~/lib/time";
@@ -45,7 +45,8 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
   };
   const [module, setModule] = useState(moduleId);
   const [conflict, setConflict] = useState<CaseRead | null>(null);
-  const [place, setPlace] = useState<string | null>("steps.0");
+  const { step } = useSearch({ strict: false }) as { step?: string };
+  const [place, setPlace] = useState<string | null>(() => (step && placeOf(document, step)) || "steps.0");
   const write = project.can_write;
   const dirty = !sameJson(document, base?.document ?? blank);
   const draft = useDraft(

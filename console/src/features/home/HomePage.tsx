@@ -93,9 +93,11 @@ export function HomePage() {
                         </table>
                       ) : (
                         <Empty text={t("home.nothingDue")}>
-                          <Link to="/tasks/new">
-                            <Button>{t("tasks.new")}</Button>
-                          </Link>
+                          {page.data.some((one) => one.can_write) && (
+                            <Link to="/tasks/new">
+                              <Button>{t("tasks.new")}</Button>
+                            </Link>
+                          )}
                         </Empty>
                       )
                     }

@@ -63,7 +63,9 @@ export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }
         <History caseId={summary.case_id} />
         <span className="spring" />
         {summary.project && (
-          <Link to={`/p/${summary.project.id}/cases/${summary.case_id}` as "/"}>{t("report.openEditor")}</Link>
+          <Link to={`/p/${summary.project.id}/cases/${summary.case_id}` as "/"} search={{ step: open?.path } as never}>
+            {t("report.openEditor")}
+          </Link>
         )}
       </div>
       {summary.reason && (

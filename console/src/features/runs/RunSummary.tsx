@@ -36,7 +36,7 @@ export function RunSummary({ run, stream, follow, setFollow }: Props) {
         <span className="big">
           <Status status={run.status} />
         </span>
-        {!open && <strong className="rate num">{percent(run.pass_rate)}</strong>}
+        {!open && run.status !== "cancelled" && <strong className="rate num">{percent(run.pass_rate)}</strong>}
         {count("passed", run.cases_passed)}
         {count("failed", run.cases_failed)}
         {count("error", run.cases_error)}

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Document, StepResult } from "~/api/types";
-import { fromPairs, insertAfter, moveStep, neighbours, numberOf, removeStep, resultAt, stepAt } from "./tree";
+import { fromPairs, insertAfter, moveStep, neighbours, numberOf, placeOf, removeStep, resultAt, stepAt } from "./tree";
 
 const wait = (name: string) => ({ type: "wait", name, duration_ms: 1 });
 const document: Document = {
@@ -77,4 +77,12 @@ test("a step below a group can go into it, a step in a group can leave it", () =
     groupAbove: null,
     outer: null,
   });
+});
+
+test("a path of a report leads to its step, through loops, and into called cases no further than their call", () => {
+  expect(placeOf(document, "3")).toBe("steps.2");
+  expect(placeOf(document, "2.7.1")).toBe("steps.1.steps.0");
+  expect(placeOf(document, "3.4.1")).toBe("steps.2");
+  expect(placeOf({ ...document, teardown: [wait("e")] }, "teardown.1")).toBe("teardown.0");
+  expect(placeOf(document, "9")).toBeNull();
 });

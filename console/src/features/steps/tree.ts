@@ -80,10 +80,10 @@ function drop(steps: Step[]): Step[] {
     .map((step) => (step.steps ? { ...step, steps: drop(step.steps) } : step));
 }
 
-function find(document: Document, wanted: (step: Step) => boolean): Place | null {
+function find(document: Document, wanted: (step: Step, place: Place) => boolean): Place | null {
   const search = (steps: Step[], list: string): Place | null => {
     for (const [index, step] of steps.entries()) {
-      if (wanted(step)) return `${list}.${index}`;
+      if (wanted(step, `${list}.${index}`)) return `${list}.${index}`;
       const inside = step.steps && search(step.steps, `${list}.${index}.steps`);
       if (inside) return inside;
     }
@@ -132,6 +132,19 @@ export function resultAt(results: StepResult[], document: Document, place: Place
   const phase = parts[0] === "teardown" ? "teardown" : "main";
   const whole = new RegExp(`^(?:teardown\\.)?${pattern}$`);
   return results.findLast((result) => (result.phase ?? "main") === phase && whole.test(result.path));
+}
+
+/** Where the step stands that a report calls by this path; of a called case's steps the step that calls it. */
+export function placeOf(document: Document, path: string): Place | null {
+  const phase = path.startsWith("teardown.") ? "teardown" : "main";
+  for (let known = path; known; known = known.slice(0, Math.max(0, known.lastIndexOf(".")))) {
+    const place = find(
+      document,
+      (_, at) => resultAt([{ path: known, phase } as StepResult], document, at) !== undefined,
+    );
+    if (place) return place;
+  }
+  return null;
 }
 
 export function countSteps(steps: Step[]): number {

@@ -80,12 +80,17 @@ export function TaskPage() {
             (user?.is_superuser || [...found.owner_ids, found.created_by.id].includes(user?.id ?? 0)) && (
               <>
                 {found.status !== "cancelled" && (
-                  <Button type="primary" loading={act.isPending} onClick={() => act.mutate("fire")}>
+                  <Button
+                    type="primary"
+                    loading={act.isPending && act.variables === "fire"}
+                    disabled={act.isPending}
+                    onClick={() => act.mutate("fire")}
+                  >
                     {t("tasks.runNow")}
                   </Button>
                 )}
                 {found.cron && OPEN.has(found.status) && (
-                  <Button onClick={() => act.mutate(found.paused ? "resume" : "pause")}>
+                  <Button disabled={act.isPending} onClick={() => act.mutate(found.paused ? "resume" : "pause")}>
                     {found.paused ? t("tasks.resume") : t("tasks.pause")}
                   </Button>
                 )}
