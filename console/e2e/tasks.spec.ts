@@ -134,7 +134,7 @@ test("18: whoever loses the race of cancel and fire is told the status by name, 
   const status = async () => (await api<{ status: string }>("GET", `/scheduler/tasks/${task_id}`, token)).status;
   // The other side wins between the click and the call.
   await page.route("**/cancel-scheduled-task", async (route) => {
-    await save({ task_id, startTime: new Date(Date.now() + 2000).toISOString().replace(/\.\d+/, "") });
+    await save({ task_id, startTime: new Date(Date.now() + 4000).toISOString().replace(/\.\d+/, "") });
     await expect.poll(status, { intervals: [100], timeout: 30_000 }).not.toBe("pending");
     await route.continue();
   });
