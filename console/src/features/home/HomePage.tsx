@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Button } from "antd";
+import { App, Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { projects } from "~/api/queries";
@@ -9,6 +9,7 @@ import type { Cursor, Run, Upcoming } from "~/api/types";
 import { useSample } from "~/features/projects/sample";
 import { Trends } from "~/features/runs/Trends";
 import { visible } from "~/lib/bidi";
+import { copyText } from "~/lib/copy";
 import { duration, percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
@@ -180,8 +181,17 @@ function RunLines({ runs }: { runs: Run[] }) {
 function Checklist({ pid }: { pid: number | null }) {
   const { t } = useTranslation();
   const user = useSession()?.user;
+  const { message } = App.useApp();
   const sample = useSample();
-  if (!user?.is_superuser && pid === null) return <Empty text={t("home.askAdmin", { name: user?.username })} />;
+  if (!user?.is_superuser && pid === null) {
+    const ask = t("home.askAdmin", { name: user?.username });
+    const copy = () => copyText(ask).then(() => message.success(t("action.copied")));
+    return (
+      <Empty text={ask}>
+        <Button onClick={() => void copy()}>{t("action.copy")}</Button>
+      </Empty>
+    );
+  }
   const steps = [
     {
       key: "sample",

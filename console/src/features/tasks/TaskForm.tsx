@@ -49,7 +49,8 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
   const [chosen, setChosen] = useState<Record<string, number>>(task?.environments ?? {});
   const [when, setWhen] = useState<When>(() => initialWhen(task, zone));
   const owners = Form.useWatch("owner_ids", form) ?? [];
-  const known = useQuery(people()).data?.data ?? [];
+  const self = user ? [{ id: user.id, username: user.username, real_name: user.name }] : [];
+  const known = useQuery(people()).data?.data ?? self;
   const ids = picked.slice(0, 200).join(",");
   const items =
     useQuery({
