@@ -14,7 +14,9 @@ LOOK_SECONDS = 1.0
 """Between two looks at the tasks that people watch."""
 PING_SECONDS = 15.0
 BATCHES_AT_ONCE = 2
-"""While there is more that is due than one batch takes: one is claimed while the other commits."""
+"""While there is more that is due than one batch takes: the database is not idle while one is on its way."""
+BATCHES_IN_A_ROW = 20
+"""Before a process that is asked to stop does so."""
 HELD_SECONDS = 0.02
 """Until the next look at a task that is due and that another transaction holds: it is fired or saved right now."""
 
@@ -23,7 +25,7 @@ async def fire_due_tasks() -> float:
     """Fire what is due, in one transaction per batch; sleeps until the next due time, and not longer than
     `ROUNDS_SCHEDULER_MAX_SLEEP_SECONDS`. Saving an earlier time wakes it.
     """
-    fired = await _fire_batches(BATCHES_AT_ONCE if firing.last_pass.full else 1)
+    fired = await (_fire_many() if firing.last_pass.full else _fire_batch())
     longest = scheduler_settings().max_sleep_seconds
     if fired.full:
         return 0
@@ -38,20 +40,28 @@ async def fire_due_tasks() -> float:
     return min(longest, max(0.0, following.seconds - spent))
 
 
-async def _fire_batches(count: int) -> firing.Fired:
-    """Fire so many batches, each in a transaction of its own; answers what the last of them did."""
-    fired, claiming = firing.Fired(), asyncio.Lock()
-    for outcome in await asyncio.gather(*(_fire_batch(claiming) for _ in range(count)), return_exceptions=True):
+async def _fire_many() -> firing.Fired:
+    """Fire batch after batch, two at a time; answers what one of the last did."""
+
+    async def fire_some() -> firing.Fired:
+        for _ in range(BATCHES_IN_A_ROW):
+            fired = await _fire_batch()
+            if not fired.full:
+                break
+        return fired
+
+    outcomes = await asyncio.gather(*(fire_some() for _ in range(BATCHES_AT_ONCE)), return_exceptions=True)
+    for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
-        fired = outcome
-        firing.last_pass.note(fired)
+    return max((one for one in outcomes if isinstance(one, firing.Fired)), key=lambda fired: fired.full)
+
+
+async def _fire_batch() -> firing.Fired:
+    async with database.transaction() as session:
+        fired = await firing.fire_due(session)
+    firing.last_pass.note(fired)
     return fired
-
-
-async def _fire_batch(claiming: asyncio.Lock) -> firing.Fired:
-    async with database.transaction() as session, claiming:  # let go of before the commit
-        return await firing.fire_due(session)
 
 
 async def ask_about_silent_firings() -> float:
