@@ -21,7 +21,8 @@ async def test_an_owner_whom_the_replica_does_not_know_is_asked_about_and_mailed
     bob = await platform.user("bob")
     await bob.post("/user/set-user-cfg", json={"language": "en"})
     notifier = Notifier(platform.url)
-    await until(lambda: notifier.rows("SELECT id FROM known_user WHERE username = 'bob' AND language = 'en'"))
+    heard = "SELECT id FROM known_user WHERE username = 'bob' AND settings ->> 'language' = 'en'"
+    await until(lambda: notifier.rows(heard))
     await forget("DELETE FROM known_user WHERE username = 'bob'")
     await notifier.deliver(run_completed(owner_ids=[bob.user_id]))
 
