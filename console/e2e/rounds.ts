@@ -217,7 +217,9 @@ export async function runOf(token: string, cases: number[]): Promise<string> {
 /** Let what moves be where it belongs at once: a menu that still opens loses a click, a dialog that does takes the focus. */
 function hurry(): void {
   const style = document.createElement("style");
-  const now = ["animation", "transition"].map((kind) => `${kind}-duration: 1ms !important; ${kind}-delay: 0s !important;`);
+  const now = ["animation", "transition"].map(
+    (kind) => `${kind}-duration: 1ms !important; ${kind}-delay: 0s !important;`,
+  );
   style.textContent = `*, ::before, ::after { ${now.join(" ")} }`;
   document.addEventListener("DOMContentLoaded", () => document.head.append(style));
 }
