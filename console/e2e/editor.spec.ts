@@ -13,6 +13,7 @@ import {
   saved,
   seed,
   sent,
+  still,
   storedText,
   TARGET,
   TESTER,
@@ -39,11 +40,15 @@ test("10, 12: a click on 9007199254740993 adds an assertion with its exact digit
   await page.getByRole("button", { name: "试运行全部" }).click();
   const value = page.locator(".answer .cm-line", { hasText: "9007199254740993" });
   await value.click({ position: { x: 70, y: 6 } });
+  await expect(page.getByRole("button", { name: /断言 = 9007199254740993/ })).toBeVisible();
+  await still(page);
   await page.getByRole("button", { name: /断言 = 9007199254740993/ }).click();
   await expect(page.getByLabel("断言 2 值")).toHaveValue("9007199254740993");
   await page.getByRole("button", { name: "撤销" }).click();
   await expect(page.getByLabel("断言 2 值")).toHaveCount(0);
   await value.click({ position: { x: 70, y: 6 } });
+  await expect(page.getByRole("button", { name: /断言 = 9007199254740993/ })).toBeVisible();
+  await still(page);
   await page.getByRole("button", { name: /断言 = 9007199254740993/ }).click();
   await expect(page.getByLabel("断言 2 值")).toHaveValue("9007199254740993");
   await page.keyboard.press("Control+s");

@@ -1,6 +1,19 @@
 import { readFileSync } from "node:fs";
 import type { Locator, Page } from "@playwright/test";
-import { api, apiToken, BASE, expect, open, openSeeded, pasteCurl, saved, seed, storedText, test } from "./rounds";
+import {
+  api,
+  apiToken,
+  BASE,
+  expect,
+  open,
+  openSeeded,
+  pasteCurl,
+  saved,
+  seed,
+  still,
+  storedText,
+  test,
+} from "./rounds";
 
 /** Press Tab (or another key) until something has the focus, which must be seen. Fails where it is not reached. */
 async function reach(page: Page, target: Locator, key = "Tab", most = 80): Promise<void> {
@@ -311,6 +324,8 @@ test("30: Enter while an input method composes submits nothing", async ({ inside
   await expect(search).toHaveValue("支付");
   await page.getByRole("button", { name: /新建模块/ }).click();
   const name = page.getByRole("dialog").getByLabel("模块名称");
+  await expect(name).toBeVisible();
+  await still(page);
   await compose(name);
   await client.send("Input.insertText", { text: "支付" });
   await expect(name).toHaveValue("支付");

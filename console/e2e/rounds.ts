@@ -214,21 +214,12 @@ export async function runOf(token: string, cases: number[]): Promise<string> {
   return run_id;
 }
 
-/** Let what moves be where it belongs at once: a menu that still opens loses a click, a dialog that does takes the focus. */
-function hurry(): void {
-  const style = document.createElement("style");
-  const now = ["animation", "transition"].map(
-    (kind) => `${kind}-duration: 1ms !important; ${kind}-delay: 0s !important;`,
-  );
-  style.textContent = `*, ::before, ::after { ${now.join(" ")} }`;
-  document.addEventListener("DOMContentLoaded", () => document.head.append(style));
+/** Wait until nothing moves: a menu that still opens loses a click, a dialog that still opens takes the focus. */
+export async function still(page: Page): Promise<void> {
+  await expect(page.locator("[class*='-appear'], [class*='-enter']")).toHaveCount(0);
 }
 
 export const test = base.extend<{ inside: Page }>({
-  context: async ({ context }, use) => {
-    await context.addInitScript(hurry);
-    await use(context);
-  },
   inside: async ({ context, page }, use) => {
     await enter(context);
     await use(page);
