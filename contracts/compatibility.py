@@ -96,14 +96,23 @@ def published(against: str) -> dict[str, Schema]:
 def last_release() -> tuple[str, str]:
     """The version and the git commit of the last release, of which its processes may still run.
 
-    Raises: RuntimeError when this clone does not reach back to it.
+    A clone that does not reach back to it fetches it from where it was cloned.
+
+    Raises: RuntimeError when it cannot.
     """
     version, commit = LAST_RELEASE.read_text().split()
-    known = subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, check=False, stderr=-3)  # noqa: S603, S607
-    if known.returncode:
-        message = f"this clone lacks the history back to {version}, commit {commit}: git fetch --unshallow"
-        raise RuntimeError(message)
+    if not _has(commit):
+        try:
+            _git("fetch", "--quiet", "--depth=1", "origin", commit)
+        except subprocess.CalledProcessError as failed:
+            message = f"this clone lacks the history back to {version}, commit {commit}: git fetch --unshallow"
+            raise RuntimeError(message) from failed
     return version, commit
+
+
+def _has(commit: str) -> bool:
+    command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
+    return not subprocess.run(command, cwd=ROOT, check=False, stderr=subprocess.DEVNULL).returncode  # noqa: S603
 
 
 def _git(*arguments: str) -> str:
