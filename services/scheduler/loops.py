@@ -25,9 +25,9 @@ async def fire_due_tasks() -> float:
     """Fire what is due, in one transaction per batch; sleeps until the next due time, and not longer than
     `ROUNDS_SCHEDULER_MAX_SLEEP_SECONDS`. Saving an earlier time wakes it.
     """
-    fired = await (_fire_many() if firing.last_pass.full else _fire_batch())
+    more = await (_fire_many() if firing.last_pass.full else _fire_batch())
     longest = scheduler_settings().max_sleep_seconds
-    if fired.full:
+    if more:
         return 0
     async with database.transaction() as session:  # another one: what was fired does not wait for this look
         following = await firing.next_due(session)
@@ -40,28 +40,28 @@ async def fire_due_tasks() -> float:
     return min(longest, max(0.0, following.seconds - spent))
 
 
-async def _fire_many() -> firing.Fired:
-    """Fire batch after batch, two at a time; answers what one of the last did."""
+async def _fire_many() -> bool:
+    """Fire batch after batch, two at a time; tells whether there may be more that is due."""
 
-    async def fire_some() -> firing.Fired:
+    async def fire_some() -> bool:
         for _ in range(BATCHES_IN_A_ROW):
-            fired = await _fire_batch()
-            if not fired.full:
-                break
-        return fired
+            if not await _fire_batch():
+                return False
+        return True
 
     outcomes = await asyncio.gather(*(fire_some() for _ in range(BATCHES_AT_ONCE)), return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
-    return max((one for one in outcomes if isinstance(one, firing.Fired)), key=lambda fired: fired.full)
+    return any(outcomes)
 
 
-async def _fire_batch() -> firing.Fired:
+async def _fire_batch() -> bool:
+    """Fire what is due, at most 500 tasks; tells whether there may be more."""
     async with database.transaction() as session:
         fired = await firing.fire_due(session)
     firing.last_pass.note(fired)
-    return fired
+    return fired.full
 
 
 async def ask_about_silent_firings() -> float:
