@@ -77,6 +77,16 @@ async function tried(page: Page): Promise<void> {
   await page.locator(".answer .cm-line").first().waitFor();
 }
 
+/** Pages whose address is the same whatever there is. */
+const OF_NO_PROJECT: Shot[] = [
+  ["me", "/me"],
+  ["tokens", "/me/tokens"],
+  ["users", "/admin/users"],
+  ["deliveries", "/admin/deliveries"],
+  ["health", "/admin/health"],
+  ["audit", "/admin/audit"],
+];
+
 test("empty", async ({ browser }) => {
   const token = await apiToken();
   const { id } = await api<{ id: number }>("POST", "/catalog/projects", token, { name: "新项目" });
@@ -136,12 +146,7 @@ test("filled", async ({ browser }) => {
       await press(page, /^(按文本对比|Compare as text)$/);
       await page.locator(".cm-mergeView, .cm-changedLine").first().waitFor();
     }],
-    ["me", "/me"],
-    ["tokens", "/me/tokens"],
-    ["users", "/admin/users"],
-    ["deliveries", "/admin/deliveries"],
-    ["health", "/admin/health"],
-    ["audit", "/admin/audit"],
+    ...OF_NO_PROJECT,
     ["password", "/password"],
   ]);
 }); // biome-ignore format: a table of pages
@@ -191,12 +196,7 @@ test("error", async ({ browser }) => {
     ["task", `/tasks/${task}`],
     ["runs", "/runs"],
     ["report", `/runs/${run}`],
-    ["me", "/me"],
-    ["tokens", "/me/tokens"],
-    ["users", "/admin/users"],
-    ["deliveries", "/admin/deliveries"],
-    ["health", "/admin/health"],
-    ["audit", "/admin/audit"],
+    ...OF_NO_PROJECT,
     ["no-page", "/nowhere"],
   ];
   await shoot(browser, "error", paths);
