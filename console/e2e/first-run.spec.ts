@@ -57,6 +57,9 @@ test("2, 3: from the printed password through its change to the first report in 
   await expect(page.getByRole("button", { name: "重跑失败" })).toBeVisible({ timeout: 30_000 });
   await expect(page.getByText("首个失败")).toBeVisible();
   expect(clicks).toBeLessThanOrEqual(5);
+  await page.goto(`${base}/console/projects`);
+  await expect(page.getByRole("columnheader", { name: "通过率（7 天）" })).toBeVisible();
+  await expect(page.getByRole("cell", { name: "0 %", exact: true })).toBeVisible();
   expect(elsewhere).toEqual([]);
 });
 

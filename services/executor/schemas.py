@@ -278,6 +278,23 @@ class LastResults(BaseModel):
     data: list[LastResult]
 
 
+class ProjectRate(BaseModel):
+    """How the runs of a project ended; those that the platform failed are not counted."""
+
+    project_id: int
+    passed: int
+    failed: int
+    error: int
+    pass_rate: float | None
+    """null: nothing has run."""
+
+
+class ProjectRates(BaseModel):
+    """Pass rates, in the order asked for; of an unknown project there are no runs."""
+
+    data: list[ProjectRate]
+
+
 class WorkerRead(BaseModel):
     """A worker; after an hour of silence it is not shown any more."""
 

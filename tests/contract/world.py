@@ -173,6 +173,7 @@ BODIES: dict[str, Callable[[World], Any]] = {
 }
 QUERIES = {
     "GET /runs/last": {"case_ids": "case_id"},
+    "GET /runs/rates": {"project_ids": "project_id"},
     "GET /runs/trends": {"case_id": "case_id"},
     "DELETE /user/tokens": {"id": "token_id"},
     "DELETE /user/user-view": {"id": "user_id"},

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.event import listen, remove
 
 from contracts.scheduler import EnvironmentChoice
+from kit.partitions import first_uuid7
 from services.executor.loops.house import sum_days
 from services.executor.loops.viewers import greet_viewers
 from services.executor.main import service
@@ -183,6 +184,33 @@ async def test_trends_tell_pass_rate_and_durations_per_day(executor: Executor) -
         assert (day["total"], day["passed"], day["failed"], day["pass_rate"]) == (2, 1, 1, 50)
         assert day["duration_ms_p95"] >= day["duration_ms_p50"] >= 0
     assert (await executor.member.get("/runs/trends")).json()["code"] == "missing_parameter"
+
+
+async def test_pass_rates_of_projects_sum_days_that_are_over_and_today(executor: Executor) -> None:
+    async def rates(ids: str, days: int = 7) -> list[tuple[Any, ...]]:
+        answer = await executor.member.get("/runs/rates", params={"project_ids": ids, "days": days})
+        columns = ("project_id", "passed", "failed", "error", "pass_rate")
+        return [tuple(one[name] for name in columns) for one in answer.json()["data"]]
+
+    case_id = await executor.case(get("/flaky?fails=1"))
+    await executor.run(case_id)
+    assert await rates(f"{PROJECT},99") == [(PROJECT, 0, 1, 0, 0), (99, 0, 0, 0, None)]
+
+    await executor.move_clock(timedelta(days=2))
+    while await sum_days() == 0:
+        pass
+    await executor.run(case_id, run_id=first_uuid7(datetime.now(UTC) + timedelta(days=2)))
+    await tried(executor, get("/status/200"))
+
+    assert await rates(f"99,{PROJECT}") == [(99, 0, 0, 0, None), (PROJECT, 1, 1, 0, 50)]
+    assert await rates(f"{PROJECT}", days=1) == [(PROJECT, 1, 0, 0, 100)]
+
+
+@pytest.mark.parametrize("ids", ["", "1,x", "1,,2", "-1", "1.0", "²", "99999999999", ",".join(["1"] * 201)])
+async def test_a_faulty_list_of_ids_is_refused(executor: Executor, ids: str) -> None:
+    for path, name in (("/runs/last", "case_ids"), ("/runs/rates", "project_ids")):
+        answer = await executor.member.get(path, params={name: ids})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, name)
 
 
 async def test_a_day_that_is_over_is_summed_once_and_outlives_its_runs(executor: Executor) -> None:

@@ -38,6 +38,7 @@ export type CaseReport = With<
   Schemas["CaseReport"],
   { definition: Document | null; steps: StepResult[]; variables: With<Schemas["VariableRead"], { value: Json }>[] }
 >;
+export type ProjectRate = Schemas["ProjectRate"];
 export type LastResult = Schemas["LastResult"];
 export type TrendDay = Schemas["TrendDay"];
 export type Delivery = Schemas["DeliveryRead"];

@@ -28,6 +28,7 @@ from services.executor.schemas import (
     JudgedAgain,
     LastResult,
     LastResults,
+    ProjectRates,
     RunExport,
     RunPage,
     RunRead,
@@ -44,6 +45,8 @@ Volatile = Annotated[
     Sequence[Annotated[str, Field(min_length=1, max_length=200)]],
     Query(max_length=50, description="A JSON path (`$.items[*].at`, with all below it) or the name of a header."),
 ]
+MAX_LISTED = 200
+"""Ids in one parameter."""
 PathCaseId = Annotated[CaseId, Path()]
 Row = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Data row, from 0; required where the case has some.")]
 
@@ -81,11 +84,24 @@ async def list_runs(  # noqa: PLR0913, PLR0917 (the filters of a list)
 @router.get("/last", summary="Last results of cases")
 async def last_results(_: Caller, session: Session, case_ids: str) -> LastResults:
     """Each case's last result per environment and data row; `case_ids` is a comma-separated list of at most 200."""
-    parts = case_ids.split(",")
-    if len(parts) > 200 or not all(part.strip().isdigit() and len(part) < 12 for part in parts):  # noqa: PLR2004
-        raise InvalidParameter(errors=[FieldFault("case_ids", "bad_format")])
-    found = await reports.last_results(session, [int(part) for part in parts])
+    found = await reports.last_results(session, _ids("case_ids", case_ids))
     return LastResults(data=[LastResult(**one) for one in found])
+
+
+def _ids(name: str, listed: str) -> list[int]:
+    parts = listed.split(",")
+    if len(parts) > MAX_LISTED or not all(part.strip().isdecimal() and int(part) <= MAX_ID for part in parts):
+        raise InvalidParameter(errors=[FieldFault(name, "bad_format")])
+    return [int(part) for part in parts]
+
+
+@router.get("/rates", summary="Pass rates of projects")
+async def project_rates(
+    _: Caller, session: Session, project_ids: str, days: Annotated[int, Query(ge=1, le=366)] = 7
+) -> ProjectRates:
+    """Each project's runs of the last days, today included; `project_ids` is a comma-separated list of at most 200."""
+    zone = ZoneInfo(settings().timezone)
+    return ProjectRates(data=await queries.project_rates(session, _ids("project_ids", project_ids), days, zone))
 
 
 @router.get("/workers", summary="Workers and queue")

@@ -4,6 +4,8 @@ Days that are over are summed once, into `trend_day`; what ended since is counte
 the same however much has run, and outlives the runs.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,7 +17,7 @@ from caselang.judgement import pass_rate
 from kit import clock
 from kit.partitions import first_uuid7
 from services.executor.models import ALL_ENVIRONMENTS
-from services.executor.schemas import TrendDay
+from services.executor.schemas import ProjectRate, TrendDay
 from services.executor.settings import executor_settings
 
 LATE = timedelta(hours=1)
@@ -46,6 +48,15 @@ _KEPT = text("""
 """)
 _SUMMED_UNTIL = text("SELECT max(day) + 1 FROM trend_day WHERE kind = 'summed' AND id = 0 AND environment_id = -1")
 _FIRST_RUN = text("SELECT run_id FROM run ORDER BY run_id LIMIT 1")
+_KEPT_RATES = text("""
+    SELECT id AS project_id, sum(passed) AS passed, sum(failed) AS failed, sum(error) AS error FROM trend_day
+    WHERE kind = 'project' AND id = ANY(:ids) AND environment_id = :all AND day >= :first AND day < :until GROUP BY id
+""")
+_FRESH_RATES = text(f"""
+    SELECT project_id, {_OF_RUNS} FROM run, unnest(project_ids) AS project_id
+    WHERE project_ids && CAST(:ids AS integer[]) AND project_id = ANY(:ids) AND NOT trial AND {_ENDED}
+    GROUP BY project_id
+""")
 _TAKE_DAY = text("""
     INSERT INTO trend_day (kind, id, environment_id, day, total, passed, failed, error, flaky)
     VALUES ('summed', 0, :all, :day, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING RETURNING 1
@@ -70,8 +81,7 @@ async def trends(
     session: AsyncSession, kind: str, id_: int, environment_id: int | None, days: int, zone: ZoneInfo
 ) -> list[TrendDay]:
     """Results day by day of a `case` (in one environment, 0: without one; None: in all), a `task` or a `project`."""
-    first = (await clock.now(session)).astimezone(zone).date() - timedelta(days=days - 1)
-    until = max((await session.execute(_SUMMED_UNTIL)).scalar() or first, first)
+    first, until = await _days(session, days, zone)
     place = ALL_ENVIRONMENTS if environment_id is None else environment_id
     key = {"kind": kind, "id": id_, "environment_id": place}
     kept = (await session.execute(_KEPT, {**key, "first": first, "until": until})).mappings().all()
@@ -92,6 +102,34 @@ async def trends(
         )
         for row in (*kept, *fresh)
     ]
+
+
+async def project_rates(session: AsyncSession, ids: Sequence[int], days: int, zone: ZoneInfo) -> list[ProjectRate]:
+    """How the runs of each project did over the last days, today included, in the order asked for."""
+    first, until = await _days(session, days, zone)
+    kept = {"ids": ids, "all": ALL_ENVIRONMENTS, "first": first, "until": until}
+    begin = _midnight(until, zone)
+    fresh = {"ids": ids, "since": begin, "oldest": _oldest(begin)}
+    counts = {id_: Counter[str]() for id_ in ids}
+    for query, values in ((_KEPT_RATES, kept), (_FRESH_RATES, fresh)):
+        for row in (await session.execute(query, values)).mappings():
+            counts[row["project_id"]].update({status: row[status] for status in ("passed", "failed", "error")})
+    return [
+        ProjectRate(
+            project_id=id_,
+            passed=of["passed"],
+            failed=of["failed"],
+            error=of["error"],
+            pass_rate=pass_rate(of["passed"], of["failed"], of["error"]),
+        )
+        for id_, of in counts.items()
+    ]
+
+
+async def _days(session: AsyncSession, days: int, zone: ZoneInfo) -> tuple[date, date]:
+    """The first of so many days, today included, and the first one that is not summed up yet."""
+    first = (await clock.now(session)).astimezone(zone).date() - timedelta(days=days - 1)
+    return first, max((await session.execute(_SUMMED_UNTIL)).scalar() or first, first)
 
 
 async def day_to_sum(session: AsyncSession, zone: ZoneInfo) -> date | None:

@@ -806,6 +806,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/runs/rates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Pass rates of projects
+         * @description Each project's runs of the last days, today included; `project_ids` is a comma-separated list of at most 200.
+         */
+        get: operations["project_rates_runs_rates_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/trends": {
         parameters: {
             query?: never;
@@ -4356,6 +4376,30 @@ export interface components {
             project_ids: number[];
             /** User Id */
             user_id: number;
+        };
+        /**
+         * ProjectRate
+         * @description How the runs of a project ended; those that the platform failed are not counted.
+         */
+        ProjectRate: {
+            /** Error */
+            error: number;
+            /** Failed */
+            failed: number;
+            /** Pass Rate */
+            pass_rate: number | null;
+            /** Passed */
+            passed: number;
+            /** Project Id */
+            project_id: number;
+        };
+        /**
+         * ProjectRates
+         * @description Pass rates, in the order asked for; of an unknown project there are no runs.
+         */
+        ProjectRates: {
+            /** Data */
+            data: components["schemas"]["ProjectRate"][];
         };
         /**
          * ProjectRead
@@ -8285,6 +8329,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LastResults"];
+                };
+            };
+            401: components["responses"]["NotAuthenticated"];
+            403: components["responses"]["PermissionDenied"];
+            default: components["responses"]["InvalidParameter"];
+        };
+    };
+    project_rates_runs_rates_get: {
+        parameters: {
+            query: {
+                project_ids: string;
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectRates"];
                 };
             };
             401: components["responses"]["NotAuthenticated"];

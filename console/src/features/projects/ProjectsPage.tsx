@@ -6,8 +6,9 @@ import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { projects, queryClient } from "~/api/queries";
 import { useSession } from "~/api/session";
-import type { Project } from "~/api/types";
+import type { Project, ProjectRate } from "~/api/types";
 import { visible } from "~/lib/bidi";
+import { percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { ListTable } from "~/ui/ListTable";
@@ -20,6 +21,13 @@ export function ProjectsPage() {
   const { t } = useTranslation();
   const user = useSession()?.user;
   const listed = useQuery(projects);
+  const ids = (listed.data?.data ?? []).map((one) => one.id).join(",");
+  const rates = useQuery({
+    queryKey: ["rates", ids],
+    queryFn: () => call<{ data: ProjectRate[] }>("GET", "/runs/rates", { query: { project_ids: ids, days: 7 } }),
+    enabled: ids !== "",
+  });
+  const rateOf = new Map(rates.data?.data.map((one) => [one.project_id, one.pass_rate]));
   const sample = useSample();
   const [open, setOpen] = useState(false);
   const create = useMutation({
@@ -61,6 +69,11 @@ export function ProjectsPage() {
                   },
                   { title: t("projects.description"), render: (_, one) => visible(one.description) },
                   { title: t("projects.cases"), dataIndex: "case_count", className: "num" },
+                  {
+                    title: t("projects.rate"),
+                    className: "num",
+                    render: (_, one) => percent(rateOf.get(one.id)),
+                  },
                   {
                     title: t("projects.right"),
                     render: (_, one) => (one.can_write ? t("projects.member") : t("projects.reader")),
