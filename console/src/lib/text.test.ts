@@ -42,6 +42,10 @@ test("times, sizes and rates are written for people", () => {
   expect([bytes(10), bytes(1229), bytes(5 * 1024 * 1024)]).toEqual(["10 B", "1.2 KB", "5.0 MB"]);
   expect([percent(83.33), percent(null)]).toEqual(["83.33 %", "–"]);
   expect(relative("2026-01-01T18:00:00Z", "en", Date.parse("2026-01-01T00:00:00Z"))).toBe("in 18 hours");
+  const from = Date.parse("2026-01-01T00:00:00Z");
+  expect(relative("2026-01-02T01:00:00Z", "zh", from)).toBe("1 天后");
+  expect(relative("2026-04-05T00:00:00Z", "en", from)).toBe("in 3 months");
+  expect(relative("2099-01-01T00:00:00Z", "en", from)).toBe("in 73 years");
 });
 
 function keys(part: object, prefix = ""): string[] {

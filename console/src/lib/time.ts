@@ -67,15 +67,24 @@ export function percent(rate: number | null | undefined): string {
   return rate === null || rate === undefined ? "–" : `${rate} %`;
 }
 
-/** "in 18 hours", "3 分钟前". */
+const DAY = 86_400;
+/** In seconds: how long each is, and below what it is used. */
+const UNITS: [Intl.RelativeTimeFormatUnit, number, number][] = [
+  ["second", 1, 60],
+  ["minute", 60, 3600],
+  ["hour", 3600, DAY],
+  ["day", DAY, 60 * DAY],
+  ["month", 30 * DAY, 730 * DAY],
+];
+
+/** "in 18 hours", "3 分钟前", "in 3 months". */
 export function relative(iso: string, language: string, now = Date.now()): string {
   const seconds = (new Date(iso).getTime() - now) / 1000;
   const size = Math.abs(seconds);
   // "now" in place of "in 0 seconds", but no "tomorrow" in place of "in 1 day".
   const numeric = size < 1 ? "auto" : "always";
   const format = new Intl.RelativeTimeFormat(language === "en" ? "en" : "zh-CN", { numeric });
-  if (size < 60) return format.format(Math.trunc(seconds), "second");
-  if (size < 3600) return format.format(Math.trunc(seconds / 60), "minute");
-  if (size < 86_400) return format.format(Math.trunc(seconds / 3600), "hour");
-  return format.format(Math.trunc(seconds / 86_400), "day");
+  const [unit, length] = UNITS.find(([, , below]) => size < below) ?? ["year", 365 * DAY];
+  // Chinese stands apart from digits, as everywhere else.
+  return format.format(Math.trunc(seconds / length), unit).replace(/(\d)(?=\p{Script=Han})/u, "$1 ");
 }

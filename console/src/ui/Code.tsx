@@ -23,7 +23,10 @@ export function Code(props: CodeProps) {
   return (
     <Suspense
       fallback={
-        <pre className="code-box mono" style={{ minHeight: props.minHeight ?? 120, margin: 0 }}>
+        <pre
+          className="code-box mono plain-code"
+          style={{ minHeight: props.minHeight ?? 120, maxHeight: props.maxHeight, paddingInlineStart: 44 }}
+        >
           {props.value.slice(0, 5000)}
         </pre>
       }

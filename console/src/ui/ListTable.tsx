@@ -1,9 +1,13 @@
 import { Table, type TableProps } from "antd";
 
-/** A table of one line a row. On a telephone each row is a card, in which the columns' names stand before the values. */
+/**
+ * A table of one line a row; what can be done with a row, in a last column without a written name, stands at the edge.
+ * On a telephone each row is a card, in which the columns' names stand before the values.
+ */
 export function ListTable<T extends object>({ columns = [], ...props }: Omit<TableProps<T>, "size" | "className">) {
-  const named = columns.map((column) => ({
+  const named = columns.map((column, index) => ({
     ...column,
+    ...(index > 0 && index === columns.length - 1 && typeof column.title !== "string" && { align: "end" as const }),
     onCell: () => ({ "data-label": typeof column.title === "string" ? column.title : undefined }) as object,
   }));
   return <Table<T> size="small" className="list" columns={named} {...props} />;
