@@ -11,6 +11,8 @@ import orjson
 from asyncpg import exceptions as pg
 from sqlalchemy import MetaData, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.event import listen
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.ext.asyncio import AsyncSession as SQLAlchemySession
 from sqlalchemy.orm import registry
@@ -36,6 +38,15 @@ RESTART_SECONDS = 5.0
 after that it is refused at once."""
 RETRY_SECONDS = 0.1
 _AWAY = (OSError, pg.PostgresConnectionError, pg.CannotConnectNowError, pg.AdminShutdownError)
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 (the dialect's own)
+    """Let the pool connect anew where the database has hung up: the driver knows, and a ping is three round trips.
+
+    Raises: DisconnectionError, which the pool takes as its word.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def _kafka(_topic: str) -> tuple[str, ...]:
@@ -82,7 +93,7 @@ class Database:
             pool_size=POOL_SIZE,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_SECONDS,
-            pool_pre_ping=True,
+            pool_use_lifo=True,  # few connections are busy, and those have their plans and caches at hand
             pool_recycle=1800,
             hide_parameters=True,  # an error's text goes to the log, and values may be secrets
             json_serializer=lambda value: orjson.dumps(value).decode(),
@@ -94,6 +105,7 @@ class Database:
                 "async_creator_fn": self._patiently,
             },
         )
+        listen(self._engine.sync_engine, "checkout", _refuse_closed)
 
     async def close(self) -> None:
         """End the work that no request waits for, give the connections back, forget who in this process listened."""

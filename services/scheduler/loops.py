@@ -13,21 +13,19 @@ HOUR = 3600.0
 LOOK_SECONDS = 1.0
 """Between two looks at the tasks that people watch."""
 PING_SECONDS = 15.0
-BATCHES_AT_ONCE = 2
-"""While there is more that is due than one batch takes: the database is not idle while one is on its way."""
-BATCHES_IN_A_ROW = 20
-"""Before a process that is asked to stop does so."""
 HELD_SECONDS = 0.02
 """Until the next look at a task that is due and that another transaction holds: it is fired or saved right now."""
 
 
 async def fire_due_tasks() -> float:
-    """Fire what is due, in one transaction per batch; sleeps until the next due time, and not longer than
+    """Fire what is due, at most 500 tasks in one transaction; sleeps until the next due time, and not longer than
     `ROUNDS_SCHEDULER_MAX_SLEEP_SECONDS`. Saving an earlier time wakes it.
     """
-    more = await (_fire_many() if firing.last_pass.full else _fire_batch())
+    async with database.transaction() as session:
+        fired = await firing.fire_due(session)
+    firing.last_pass.note(fired)
     longest = scheduler_settings().max_sleep_seconds
-    if more:
+    if fired.full:
         return 0
     async with database.transaction() as session:  # another one: what was fired does not wait for this look
         following = await firing.next_due(session)
@@ -38,30 +36,6 @@ async def fire_due_tasks() -> float:
         return min(longest, HELD_SECONDS)
     spent = following.spent_seconds + time.monotonic() - known
     return min(longest, max(0.0, following.seconds - spent))
-
-
-async def _fire_many() -> bool:
-    """Fire batch after batch, two at a time; tells whether there may be more that is due."""
-
-    async def fire_some() -> bool:
-        for _ in range(BATCHES_IN_A_ROW):
-            if not await _fire_batch():
-                return False
-        return True
-
-    outcomes = await asyncio.gather(*(fire_some() for _ in range(BATCHES_AT_ONCE)), return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return any(outcomes)
-
-
-async def _fire_batch() -> bool:
-    """Fire what is due, at most 500 tasks; tells whether there may be more."""
-    async with database.transaction() as session:
-        fired = await firing.fire_due(session)
-    firing.last_pass.note(fired)
-    return fired.full
 
 
 async def ask_about_silent_firings() -> float:

@@ -53,9 +53,11 @@ _FIRE_DUE = f"""
 """
 _NOT_PLAIN = """
     SELECT id, plain, scheduled_at, cron, timezone, until, overlap, misfire_grace_seconds, max_retries, open_firings,
-           last_status, clock_now() AS now
+           last_status, clock_now() AS now, false AS one_waits
     FROM due WHERE NOT plain
-    UNION ALL SELECT NULL, true, min(due_at), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, clock_now() FROM fired
+    UNION ALL SELECT NULL, true, min(due_at), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, clock_now(),
+        EXISTS (SELECT FROM firing WHERE state = 'waiting' AND fire_at <= clock_now())
+    FROM fired
 """
 _FIRE_WAITING = text(f"""
     UPDATE firing SET state = 'fired', fired_at = clock_now(), heard_at = clock_now()
@@ -106,12 +108,10 @@ class LastPass:
     at: datetime | None = None
     fired_at: datetime | None = None
     lag_ms: int | None = None
-    full: bool = False
-    """There was more that was due."""
 
     def note(self, fired: Fired) -> None:
         """Remember a pass that has committed."""
-        self.at, self.full = datetime.now(UTC), fired.full
+        self.at = datetime.now(UTC)
         if fired.lag_ms is not None:
             self.fired_at, self.lag_ms = self.at, fired.lag_ms
 
@@ -127,7 +127,8 @@ async def fire_due(session: AsyncSession) -> Fired:
     plain, rows = await publish_from(session, TaskDue, _FIRE_DUE, _NOT_PLAIN)
     others = [row for row in rows if not row.plain]
     firings = await _settle(session, others) if others else []
-    waited = list((await session.execute(_FIRE_WAITING)).scalars())
+    one_waits = any(row.one_waits for row in rows)  # a statement that finds nothing is a round trip all the same
+    waited = list((await session.execute(_FIRE_WAITING)).scalars()) if one_waits else []
     await announce(session, [*(found.run_id for found in firings if found.state == "fired" and found.run_id), *waited])
 
     states = [found.state for found in firings]
