@@ -36,7 +36,7 @@ async function shoot(browser: Browser, state: string, shots: Shot[], user: strin
     if (user) await enter(context, language, theme, user);
     for (const [name, path, act] of shots) {
       const page = await context.newPage();
-      if (state === "error") await refuse(page);
+      if (state === "error") await refuse(page, language === "en" ? "Internal error" : "内部错误");
       await page.setViewportSize({ width: 1366, height: 768 });
       await open(page, path);
       await act?.(page);
@@ -55,10 +55,10 @@ async function shoot(browser: Browser, state: string, shots: Shot[], user: strin
 }
 
 /** As if the platform were at fault: every call is refused but those of the frame around the page. */
-async function refuse(page: Page): Promise<void> {
+async function refuse(page: Page, msg: string): Promise<void> {
   await page.route(
     ({ pathname }) => !/^\/(console\/|user\/(?!audit|user-view|tokens)|catalog\/projects$)/.test(pathname),
-    (route) => route.fulfill({ status: 500, json: { code: "internal_error", msg: "内部错误" } }),
+    (route) => route.fulfill({ status: 500, json: { code: "internal_error", msg } }),
   );
 }
 

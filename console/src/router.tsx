@@ -156,6 +156,7 @@ const pages = [
     "/admin/audit",
     lazy(() => import("./features/admin/AuditPage"), "AuditPage"),
   ),
+  createRoute({ getParentRoute: () => shell, path: "$", component: NotFound }),
 ];
 
 export const router = createRouter({

@@ -31,12 +31,13 @@ test("hidden characters become marks", () => {
 });
 
 test("times, sizes and rates are written for people", () => {
-  expect([duration(80), duration(1234), duration(125_000), duration(3_780_000), duration(null)]).toEqual([
+  expect([duration(80), duration(1234), duration(125_000), duration(3_780_000), duration(null), duration(0)]).toEqual([
     "80 ms",
     "1.2 s",
     "2 min 05 s",
     "1 h 03 min",
     "–",
+    "<1 ms",
   ]);
   expect([clock(41_000), clock(3_723_000)]).toEqual(["00:41", "1:02:03"]);
   expect([bytes(10), bytes(1229), bytes(5 * 1024 * 1024)]).toEqual(["10 B", "1.2 KB", "5.0 MB"]);

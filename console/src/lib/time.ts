@@ -38,6 +38,7 @@ export function withOffset(date: dayjs.Dayjs): string {
 /** Milliseconds for people: `80 ms`, `1.2 s`, `2 min 05 s`, `1 h 03 min`. */
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return "–";
+  if (ms < 1) return "<1 ms";
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   const pad = (value: number) => String(value).padStart(2, "0");

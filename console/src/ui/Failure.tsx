@@ -27,7 +27,10 @@ export function Failure({ error, retry, atFields }: Props) {
     }, 1000);
     return () => clearTimeout(timer);
   }, [left, retry]);
-  const details = api ? [api.code, api.requestId].filter(Boolean).join(" · ") : null;
+  const details = api && [
+    t("error.code", { code: api.code }),
+    ...(api.requestId ? [t("error.request", { id: api.requestId })] : []),
+  ];
   const faults = api?.errors.map((fault) => `${fault.field}: ${fault.msg ?? fault.reason}`) ?? [];
   return (
     <Alert
@@ -38,15 +41,14 @@ export function Failure({ error, retry, atFields }: Props) {
       description={
         <>
           {!atFields && faults.map((fault) => <div key={fault}>{fault}</div>)}
-          {details && <code className="faint small">{details}</code>}
+          {api && api.status >= 500 && <div>{t("error.server")}</div>}
+          {details && <div className="faint small">{details.join(" · ")}</div>}
+          {retry && (
+            <Button className="retry" onClick={retry}>
+              {left > 0 ? t("error.retryIn", { seconds: left }) : t("action.retry")}
+            </Button>
+          )}
         </>
-      }
-      action={
-        retry && (
-          <Button size="small" onClick={retry}>
-            {left > 0 ? t("error.retryIn", { seconds: left }) : t("action.retry")}
-          </Button>
-        )
       }
     />
   );

@@ -1,6 +1,9 @@
 import { Link } from "@tanstack/react-router";
-import { Skeleton } from "antd";
+import { Button, Skeleton } from "antd";
 import { type ReactNode, useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { ApiError } from "~/api/client";
+import { Empty } from "./Empty";
 import { Failure } from "./Failure";
 
 interface Props {
@@ -52,15 +55,25 @@ interface WholeProps<T> {
 
 /** A page that is nothing without its data: a skeleton, or what is wrong and the way up. */
 export function LoadedPage<T>({ query, title, up, children }: WholeProps<T>) {
+  const { t } = useTranslation();
   if (query.data !== undefined) return <>{children(query.data)}</>;
+  const back = (
+    <Link to={up as "/"}>
+      <Button type="primary">{t("action.back", { where: title })}</Button>
+    </Link>
+  );
+  if (query.error instanceof ApiError && query.error.status === 404)
+    return (
+      <Page title={title}>
+        <div className="panel">
+          <Empty text={t("notFound.object", { msg: query.error.message })}>{back}</Empty>
+        </div>
+      </Page>
+    );
   return (
     <Page title={title}>
       <Loaded query={query}>{() => null}</Loaded>
-      {query.error !== null && query.error !== undefined && (
-        <p>
-          <Link to={up as "/"}>← {title}</Link>
-        </p>
-      )}
+      {query.error !== null && query.error !== undefined && <p>{back}</p>}
     </Page>
   );
 }

@@ -1,3 +1,4 @@
+import { Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
@@ -7,9 +8,13 @@ export function NotFound() {
   const { t } = useTranslation();
   return (
     <Page title={t("notFound.title")}>
-      <Empty text={t("notFound.text")}>
-        <a href="/console/">{t("nav.home")}</a>
-      </Empty>
+      <div className="panel">
+        <Empty text={t("notFound.text")}>
+          <Button type="primary" href="/console/">
+            {t("action.back", { where: t("nav.home") })}
+          </Button>
+        </Empty>
+      </div>
     </Page>
   );
 }

@@ -1,3 +1,6 @@
+import DownOutlined from "@ant-design/icons/es/icons/DownOutlined";
+import MoonOutlined from "@ant-design/icons/es/icons/MoonOutlined";
+import SunOutlined from "@ant-design/icons/es/icons/SunOutlined";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { Alert, Button, Drawer, Dropdown, Layout, Menu, Select } from "antd";
@@ -67,15 +70,16 @@ export function Shell() {
       : []),
     { key: "/admin/health", label: t("nav.health"), to: "/admin/health" },
   ];
-  const chosen =
-    items
-      .filter((item) => (item.key === "/" ? location.pathname === "/" : location.pathname.startsWith(item.key)))
-      .at(-1)?.key ?? "";
+  const chosen = /^\/p\/\d+\/(environments|settings)/.test(location.pathname)
+    ? "/projects"
+    : items
+        .filter((item) => (item.key === "/" ? location.pathname === "/" : location.pathname.startsWith(item.key)))
+        .at(-1)?.key;
   const menu = (
     <nav aria-label={t("nav.label")}>
       <Menu
         mode="inline"
-        selectedKeys={[chosen]}
+        selectedKeys={chosen ? [chosen] : []}
         items={items.map((item) => ({ key: item.key, label: <Link to={item.to as "/"}>{item.label}</Link> }))}
       />
     </nav>
@@ -122,7 +126,8 @@ export function Shell() {
           }}
         >
           <Button type="text" aria-label={t("shell.look")}>
-            {i18n.language === "en" ? "EN" : "中"} · {dark ? "☾" : "☀"}
+            {i18n.language === "en" ? "EN" : "中"} {dark ? <MoonOutlined /> : <SunOutlined />}
+            <DownOutlined className="small" />
           </Button>
         </Dropdown>
         <Dropdown
@@ -141,6 +146,7 @@ export function Shell() {
         >
           <Button type="text" className="who">
             <span>{visible(session.user.name || session.user.username)}</span>
+            <DownOutlined className="small" />
           </Button>
         </Dropdown>
       </Layout.Header>
