@@ -21,8 +21,8 @@ from caselang.template import JsonValue
 N_ = str
 """Marks a text for those who collect what is to be translated."""
 NOTES = {
-    "approximated": N_("{option}: kept as {as}, which is not quite the same"),
-    "converted": N_("{option}: kept as {as}"),
+    "approximated": N_("{option}: kept as retries of the step, which is not quite the same"),
+    "converted": N_("{option}: TLS certificates are not verified"),
     "environment": N_("{option}: belongs to the environment ({as}); set it there"),
     "file": N_("{option}: the file {as} is not here; put its content in place"),
     "left_out": N_("{option}: left out, it does not change the request"),
@@ -145,14 +145,14 @@ class _Request:
     def _take_limit(self, written: str, name: str, value: str) -> None:
         if name == "insecure":
             self.options["verify_tls"] = False
-            self._say("converted", written, "options.verify_tls: false")
+            self._say("converted", written)
         elif name == "max-time" and _number(value):
             self.options["timeout_ms"] = min(max(int(float(value) * 1000), 1), 600_000)
         elif name == "max-redirs" and value.isdecimal():
             self.options["max_redirects"] = min(int(value), 50)
         elif name == "retry" and value.isdecimal():
             self.options["retry"] = {"max": min(int(value), 100)}
-            self._say("approximated", written, "options.retry")
+            self._say("approximated", written)
         elif name in {"proxy", "socks5", "socks5-hostname", "socks4", "socks4a", "preproxy"}:
             self._say("environment", written, "proxy")
         elif name == "upload-file":

@@ -74,7 +74,7 @@ test("a run of a thousand cases is read on the page", async ({ context, page }) 
     max_parallel: 100,
   });
   await page.goto(`${BASE}/console/runs/${run_id}`);
-  await expect(page.getByRole("button", { name: "重跑失败" })).toBeVisible({ timeout: FULL ? 300_000 : 100_000 });
+  await expect(page.getByRole("button", { name: "重跑失败用例" })).toBeVisible({ timeout: FULL ? 300_000 : 100_000 });
   await expect(page.getByRole("region", { name: "second" })).toBeVisible();
   await page.getByRole("button", { name: `已通过 ${count} 个` }).click();
   const nodes = await page.evaluate(() => document.querySelectorAll("*").length);

@@ -51,10 +51,10 @@ test("2, 3: from the printed password through its change to the first report in 
   await expect(page).toHaveURL(`${base}/console/?from=mail`);
 
   await click(page.getByRole("button", { name: "载入示例项目" }));
-  await click(page.getByText("示例已就绪").locator("..").getByRole("button", { name: "运行" }));
+  await click(page.getByText("示例已就绪").locator("..").getByRole("button", { name: "执行" }));
   await click(page.getByRole("menuitem", { name: " · " }).first());
   await expect(page).toHaveURL(/\/console\/runs\//);
-  await expect(page.getByRole("button", { name: "重跑失败" })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("button", { name: "重跑失败用例" })).toBeVisible({ timeout: 30_000 });
   await expect(page.getByText("首个失败")).toBeVisible();
   expect(clicks).toBeLessThanOrEqual(5);
   await page.goto(`${base}/console/projects`);

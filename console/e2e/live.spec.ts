@@ -70,7 +70,7 @@ test("19: a live run changes with no reload, and after its stream is killed no s
   for (const socket of sockets) socket.destroy();
   await expect.poll(() => streams.length).toBeGreaterThan(before);
   await open();
-  await expect(page.getByRole("button", { name: "重跑全部" })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("button", { name: "重跑全部用例" })).toBeVisible({ timeout: 30_000 });
   const chips = page.locator(".step-chips li");
   await expect(chips).toHaveCount(8);
   for (let at = 1; at <= 8; at++) await expect(chips.nth(at - 1)).toContainText(`step ${at}`);
@@ -114,15 +114,15 @@ test("20: following stops as soon as the reader scrolls, and a finished run open
   const { id, open } = await held(token, 4);
   const run = await start(token, [id]);
   await page.goto(`${BASE}/console/runs/${run}`);
-  const follow = page.getByRole("switch", { name: "跟随" });
+  const follow = page.getByRole("switch", { name: "自动打开失败的用例" });
   await expect(follow).toBeChecked();
   await page.mouse.move(700, 500);
   await page.mouse.wheel(0, 200);
   await expect(follow).not.toBeChecked();
   await open();
-  await expect(page.getByRole("button", { name: "重跑全部" })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("button", { name: "重跑全部用例" })).toBeVisible({ timeout: 30_000 });
   const before = streams.length;
   await page.reload();
-  await expect(page.getByRole("button", { name: "重跑全部" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "重跑全部用例" })).toBeVisible();
   expect(streams.length).toBe(before);
 });

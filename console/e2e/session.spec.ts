@@ -123,7 +123,7 @@ test("17: whoever is no member finds no control that writes, a banner, and 403 f
   const made = await seed(token, "Closed");
   const run = await runOf(token, [made.case]);
   const session = await enter(context, "zh", "light", READER);
-  const writes = /新建|保存|删除|停用|重置|重命名|运行|试运行|重跑|立即执行|取消执行|粘贴|还原|添加/;
+  const writes = /新建|保存|删除|停用|重置|重命名|▶|试运行|重跑|立即执行|取消执行|粘贴|还原|添加/;
   for (const [path, banner] of [
     [`/p/${made.project}/cases`, true],
     [`/p/${made.project}/cases/${made.case}`, true],

@@ -115,7 +115,7 @@ test("filled", async ({ browser }) => {
     ["projects", "/projects"],
     ["cases", `/p/${project}/cases`],
     ["editor", editor, tried],
-    ["editor-data", editor, tab(/变量与数据|Variables and data/)],
+    ["editor-data", editor, tab(/^(设置|Settings)$/)],
     ["editor-yaml", editor, tab(/YAML/)],
     ["editor-revisions", editor, tab(/版本|Revisions/)],
     ["editor-history", editor, tab(/历史|History/)],

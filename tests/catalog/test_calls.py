@@ -133,7 +133,7 @@ async def test_pasted_commands_become_steps_without_their_credentials(catalog: C
             }
         ],
         "notes": [
-            {"step": 0, "kind": "converted", "option": "-k", "msg": "-k: kept as options.verify_tls: false"},
+            {"step": 0, "kind": "converted", "option": "-k", "msg": "-k: TLS certificates are not verified"},
         ],
         "secrets_found": [{"name": "token", "value": "jwt-jwt-jwt", "field": "steps[0].request.auth.token"}],
     }

@@ -7,7 +7,7 @@ import { follow, type StreamEvent, type StreamState } from "./sse";
  * the stream has come to its end. Without a path nothing is followed.
  */
 export function useLive(path: string | null, onEvent: (event: StreamEvent) => boolean): StreamState {
-  const [state, setState] = useState<StreamState>("closed");
+  const [state, setState] = useState<StreamState>("opening");
   const handler = useRef(onEvent);
   handler.current = onEvent;
   useEffect(() => {
@@ -20,7 +20,9 @@ export function useLive(path: string | null, onEvent: (event: StreamEvent) => bo
       const release = await takeSlot();
       if (!release || mine.signal.aborted) {
         release?.();
-        if (!mine.signal.aborted) claim = setTimeout(() => void begin(), 5000);
+        if (mine.signal.aborted) return;
+        setState("closed");
+        claim = setTimeout(() => void begin(), 5000);
         return;
       }
       void follow(path, mine.signal, (event) => event.event !== "ping" && handler.current(event), setState).finally(
@@ -35,7 +37,10 @@ export function useLive(path: string | null, onEvent: (event: StreamEvent) => bo
       } else if (abort.signal.aborted) void begin();
     };
     if (document.hidden) abort.abort();
-    else void begin();
+    else {
+      setState("opening");
+      void begin();
+    }
     document.addEventListener("visibilitychange", onVisible);
     return () => {
       document.removeEventListener("visibilitychange", onVisible);

@@ -7,7 +7,8 @@ export interface StreamEvent {
   data: string;
 }
 
-export type StreamState = "live" | "retrying" | "closed";
+/** `opening`: nothing is known of it yet. */
+export type StreamState = "opening" | "live" | "retrying" | "closed";
 
 /**
  * Follow a server-sent stream by `fetch`, since EventSource cannot send the token. Resumes by `Last-Event-ID` with a

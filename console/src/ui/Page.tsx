@@ -8,15 +8,18 @@ import { Failure } from "./Failure";
 
 interface Props {
   title: ReactNode;
+  /** Above the title: the way up. */
+  up?: ReactNode;
   /** Beside the title, at the right. */
   actions?: ReactNode;
   children: ReactNode;
 }
 
 /** A page's heading and body; the heading takes focus when the page opens. */
-export function Page({ title, actions, children }: Props) {
+export function Page({ title, up, actions, children }: Props) {
   return (
     <div className="page">
+      {up && <nav className="small">{up}</nav>}
       <header className="page-head">
         <h1 tabIndex={-1}>{title}</h1>
         {actions && <div className="actions">{actions}</div>}

@@ -20,6 +20,11 @@ export function codeTheme(dark: boolean) {
       },
       ".cm-gutters": { backgroundColor: "transparent", border: "none", color: dark ? "#8c8c8c" : "#6b6b6b" },
       ".cm-collapsedLines::before, .cm-collapsedLines::after": { content: "none" },
+      "&.cm-merge-b .cm-changedLine": { backgroundColor: "var(--add)" },
+      ".cm-deletedChunk.cm-deletedChunk": { backgroundColor: "var(--del)" },
+      "&.cm-merge-b .cm-changedText, .cm-deletedChunk .cm-deletedText": {
+        background: dark ? "#ffffff2e" : "#00000021",
+      },
       ".cm-cursor": { borderLeftColor: "currentColor" },
       ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: dark ? "#ffffff0d" : "#0000000a" },
       ".cm-selectionBackground, &.cm-focused .cm-selectionBackground": {

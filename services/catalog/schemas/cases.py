@@ -226,7 +226,7 @@ class ConvertRead(Answer):
                             "step": 0,
                             "kind": "converted",
                             "option": "-k",
-                            "msg": "-k：已转换为 options.verify_tls: false",
+                            "msg": "-k：不校验 TLS 证书",
                         }
                     ],
                     "secrets_found": [{"name": "token", "value": "abcdef123", "field": "steps[0].request.auth.token"}],

@@ -2812,7 +2812,7 @@ export interface components {
          *       "notes": [
          *         {
          *           "kind": "converted",
-         *           "msg": "-k：已转换为 options.verify_tls: false",
+         *           "msg": "-k：不校验 TLS 证书",
          *           "option": "-k",
          *           "step": 0
          *         }

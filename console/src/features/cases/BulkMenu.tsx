@@ -43,7 +43,7 @@ export function BulkMenu({ pid, ids, onDone }: Props) {
   return (
     <>
       <Button onClick={() => show("move")}>{t("bulk.move")}</Button>
-      <Button onClick={() => show("tag")}>{t("cases.tags")}</Button>
+      <Button onClick={() => show("tag")}>{t("bulk.tags")}</Button>
       <Modal
         open={open !== null}
         title={open === "move" ? t("bulk.moveTitle", { count: ids.length }) : t("bulk.tagTitle", { count: ids.length })}

@@ -63,6 +63,11 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
     listed.find((one) => one.id === own?.environments[pid]) ?? listed.find((one) => one.is_default) ?? listed[0];
   const environment = environmentId ?? usual?.id ?? null;
   const { trial, start } = useTry(pid);
+  const [tab, setTab] = useState("steps");
+  const tryOut = (tried: Document, until?: string) => {
+    setTab("steps");
+    void start(tried, environment, until);
+  };
 
   const save = useSave(
     pid,
@@ -97,7 +102,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
         if (write && !save.isPending && !sameJson(now, base?.document ?? blank)) save.mutate({ document: now, old });
       } else if (event.key === "Enter") {
         event.preventDefault();
-        void start(latest.current, environment, place?.startsWith("steps") ? numberOf(place) : undefined);
+        tryOut(latest.current, tab === "steps" && place?.startsWith("steps") ? numberOf(place) : undefined);
       }
     };
     window.addEventListener("keydown", onKey);
@@ -106,8 +111,20 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
 
   const title = (
     <>
-      {visible(document.name) || t("cases.unnamed")}{" "}
-      <span className="faint small">
+      {write ? (
+        <Input
+          className="title-field"
+          variant="underlined"
+          aria-label={t("cases.name")}
+          placeholder={t("cases.name")}
+          value={document.name}
+          maxLength={100}
+          onChange={(event) => setDocument({ ...document, name: event.target.value })}
+        />
+      ) : (
+        visible(document.name)
+      )}{" "}
+      <span className="faint small title-note">
         {dirty ? `*${t("cases.unsaved")}` : base && `${t("cases.revision")} ${base.revision}`}
       </span>
     </>
@@ -129,18 +146,18 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
       {write && (
         <>
           <Button
-            disabled={!place?.startsWith("steps")}
+            disabled={tab !== "steps" || !place?.startsWith("steps")}
             loading={trial.busy}
-            onClick={() => void start(document, environment, place ? numberOf(place) : undefined)}
+            onClick={() => tryOut(document, place ? numberOf(place) : undefined)}
             title="Ctrl+Enter"
           >
             {t("cases.tryStep")}
           </Button>
-          <Button disabled={trial.busy} onClick={() => void start(document, environment)}>
+          <Button disabled={trial.busy} onClick={() => tryOut(document)} title={t("cases.tryHint")}>
             {t("cases.tryAll")}
           </Button>
           <Button
-            type="primary"
+            type={dirty || !base ? "primary" : "default"}
             disabled={!dirty && base !== null}
             loading={save.isPending}
             onClick={() => save.mutate({ document, old })}
@@ -148,13 +165,27 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
           >
             {t("action.save")}
           </Button>
-          {base && !dirty && <RunButton pid={pid} caseIds={[base.id]} />}
+          {base && !dirty && <RunButton pid={pid} caseIds={[base.id]} primary />}
+        </>
+      )}
+    </>
+  );
+  const home = tree.find((one) => one.id === base?.module_id);
+  const up = (
+    <>
+      <Link to={`/p/${pid}/cases` as "/"}>{visible(project.name)}</Link>
+      {home && (
+        <>
+          {" / "}
+          <Link to={`/p/${pid}/cases` as "/"} search={{ module: String(home.id) } as never}>
+            {home.path.map(visible).join(" / ")}
+          </Link>
         </>
       )}
     </>
   );
   return (
-    <Page title={title} actions={actions}>
+    <Page up={up} title={title} actions={actions}>
       <div className="stack">
         {!write && <Alert type="info" showIcon title={t("projects.readOnly")} />}
         {draft.found && (
@@ -187,20 +218,11 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
         {save.error && !conflict && <Failure error={save.error} retry={() => save.mutate({ document, old })} />}
         {trial.error !== null && <Failure error={trial.error} />}
         <div className="filters" style={{ margin: 0 }}>
-          <Input
-            style={{ maxWidth: 420 }}
-            aria-label={t("cases.name")}
-            placeholder={t("cases.name")}
-            value={document.name}
-            readOnly={!write}
-            maxLength={100}
-            onChange={(event) => setDocument({ ...document, name: event.target.value })}
-          />
           <Select
             mode="tags"
-            style={{ minWidth: 200 }}
+            style={{ minWidth: 260 }}
+            prefix={<span className="faint">{t("cases.tags")}</span>}
             aria-label={t("cases.tags")}
-            placeholder={t("cases.tags")}
             disabled={!write}
             value={document.tags ?? []}
             onChange={(tags) => setDocument({ ...document, tags: tags.length ? tags : undefined })}
@@ -208,24 +230,19 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
           {!base && tree.length > 0 && (
             <Select
               aria-label={t("cases.module")}
-              style={{ minWidth: 180 }}
+              style={{ minWidth: 260 }}
+              prefix={<span className="faint">{t("cases.module")}</span>}
               value={module}
               showSearch={{ optionFilterProp: "label" }}
               options={tree.map((one) => ({ value: one.id, label: one.path.map(visible).join(" / ") }))}
               onChange={setModule}
             />
           )}
-          {base && (
-            <Link to={`/p/${pid}/cases` as "/"} search={{ module: String(base.module_id) } as never}>
-              {tree
-                .find((one) => one.id === base.module_id)
-                ?.path.map(visible)
-                .join(" / ")}
-            </Link>
-          )}
         </div>
         <Tabs
           className="panel"
+          activeKey={tab}
+          onChange={setTab}
           items={[
             {
               key: "steps",
@@ -246,7 +263,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
             },
             {
               key: "settings",
-              label: t("cases.dataAndVariables"),
+              label: t("cases.settings"),
               children: <SettingsTab document={document} setDocument={write ? setDocument : undefined} />,
             },
             {

@@ -9,7 +9,6 @@ import type { CaseItem, LastResult, Page as PageOf } from "~/api/types";
 import { ProjectHead, useProject } from "~/features/projects/ProjectHead";
 import { RunButton } from "~/features/runs/RunButton";
 import { visible } from "~/lib/bidi";
-import { percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { ListTable } from "~/ui/ListTable";
@@ -19,6 +18,7 @@ import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 import { BulkMenu } from "./BulkMenu";
 import { ModuleTree } from "./ModuleTree";
+import "./cases.css";
 
 type Search = Record<string, string | undefined>;
 
@@ -75,6 +75,7 @@ export function CasesPage() {
       <Button type="primary">{t("cases.new")}</Button>
     </Link>
   );
+  const nothing = cases.data?.total === 0 && !search.q && !search.tag && !search.module;
   if (found.error)
     return (
       <LoadedPage query={found} title={t("nav.projects")} up="/projects">
@@ -82,7 +83,7 @@ export function CasesPage() {
       </LoadedPage>
     );
   return (
-    <Page title={project ? visible(project.name) : t("nav.cases")} actions={write && newCase}>
+    <Page title={project ? visible(project.name) : t("nav.cases")} actions={write && !nothing && newCase}>
       <ProjectHead pid={pid} />
       <div className="split">
         <ModuleTree
@@ -93,14 +94,16 @@ export function CasesPage() {
         />
         <div className="panel">
           <div className="filters">
-            <Input.Search
-              allowClear
-              style={{ width: 260 }}
-              placeholder={t("cases.search")}
-              aria-label={t("cases.search")}
-              defaultValue={search.q}
-              onSearch={(q) => go({ q: q || undefined })}
-            />
+            {!nothing && (
+              <Input.Search
+                allowClear
+                style={{ width: 260 }}
+                placeholder={t("cases.search")}
+                aria-label={t("cases.search")}
+                defaultValue={search.q}
+                onSearch={(q) => go({ q: q || undefined })}
+              />
+            )}
             {search.tag && <Button onClick={() => go({ tag: undefined })}>{visible(search.tag)} ✕</Button>}
             <span className="spring" />
             {chosen.length > 0 && write && (
@@ -169,11 +172,15 @@ export function CasesPage() {
                       {
                         title: t("cases.tags"),
                         render: (_, one) =>
-                          one.tags.map((tag) => (
-                            <button key={tag} type="button" className="link" onClick={() => go({ tag })}>
-                              {visible(tag)}
-                            </button>
-                          )),
+                          one.tags.length > 0 && (
+                            <span className="tags">
+                              {one.tags.map((tag) => (
+                                <button key={tag} type="button" onClick={() => go({ tag })}>
+                                  {visible(tag)}
+                                </button>
+                              ))}
+                            </span>
+                          ),
                       },
                       { title: t("cases.steps"), dataIndex: "step_count", className: "num" },
                       {
@@ -181,8 +188,8 @@ export function CasesPage() {
                         render: (_, one) => {
                           const result = results.get(one.id);
                           return result ? (
-                            <Link to={`/runs/${result.run_id}/cases/${one.id}` as "/"} className="actions nowrap">
-                              <Status status={result.status} /> <span className="num">{percent(result.pass_rate)}</span>
+                            <Link to={`/runs/${result.run_id}/cases/${one.id}` as "/"}>
+                              <Status status={result.status} />
                             </Link>
                           ) : (
                             <span className="faint">{t("cases.neverRun")}</span>
@@ -190,7 +197,7 @@ export function CasesPage() {
                         },
                       },
                       { title: t("cases.lastAt"), render: (_, one) => <When at={results.get(one.id)?.finished_at} /> },
-                      { title: t("common.updatedBy"), render: (_, one) => one.updated_by.username },
+                      { title: t("common.updatedBy"), responsive: ["md"], render: (_, one) => one.updated_by.username },
                       ...(write
                         ? [
                             {

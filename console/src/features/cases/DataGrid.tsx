@@ -116,12 +116,6 @@ export function DataGrid({ rows, onChange }: Props) {
       )}
       {onChange && (
         <div className="actions" style={{ marginTop: 8 }}>
-          <Button
-            disabled={columns.length === 0}
-            onClick={() => onChange([...rows, Object.fromEntries(columns.map((name) => [name, ""]))])}
-          >
-            + {t("dataGrid.row")}
-          </Button>
           <Input
             style={{ width: 150 }}
             aria-label={t("dataGrid.newColumn")}
@@ -133,6 +127,11 @@ export function DataGrid({ rows, onChange }: Props) {
           <Button disabled={!fresh.trim()} onClick={addColumn}>
             + {t("dataGrid.addColumn")}
           </Button>
+          {columns.length > 0 && (
+            <Button onClick={() => onChange([...rows, Object.fromEntries(columns.map((name) => [name, ""]))])}>
+              + {t("dataGrid.row")}
+            </Button>
+          )}
         </div>
       )}
     </section>

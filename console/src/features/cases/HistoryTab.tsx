@@ -30,6 +30,7 @@ export function HistoryTab({ saved }: { saved: CaseRead }) {
   return (
     <div className="stack">
       <div className="filters" style={{ margin: 0 }}>
+        <h3 style={{ margin: 0 }}>{t("runs.rate")}</h3>
         <Segmented
           aria-label={t("runs.period")}
           value={days}
@@ -52,12 +53,14 @@ export function HistoryTab({ saved }: { saved: CaseRead }) {
       <Trends
         by={{ case_id: saved.id, environment_id: environment }}
         days={days}
-        title={t("runs.rate")}
+        title={null}
         none={t("runs.noTrend")}
       />
-      <h3 style={{ margin: 0 }}>{t("nav.runs")}</h3>
+      <h3 style={{ margin: 0 }}>{t("cases.runsWith")}</h3>
       <Loaded query={runs}>
-        {({ data }) => (data.length ? <RunTable runs={data} /> : <p className="faint">{t("runs.none")}</p>)}
+        {({ data }) =>
+          data.length ? <RunTable runs={data} caseId={saved.id} /> : <p className="faint">{t("runs.none")}</p>
+        }
       </Loaded>
       {callers.data && callers.data.total > 0 && (
         <p>

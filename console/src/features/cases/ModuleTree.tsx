@@ -82,7 +82,10 @@ export function ModuleTree({ pid, selected, onSelect, write }: Props) {
         className={`tree-row all${selected === null ? " selected" : ""}`}
         onClick={() => onSelect(null)}
       >
-        {t("cases.all")}
+        <span className="tree-label">{t("cases.all")}</span>
+        {tree.data && (
+          <span className="faint small num">{tree.data.data.reduce((sum, one) => sum + one.case_count, 0)}</span>
+        )}
       </button>
       <Loaded query={tree}>
         {() => (

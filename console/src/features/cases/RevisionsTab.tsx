@@ -8,6 +8,7 @@ import type { CaseRead, Document, Page, Revision } from "~/api/types";
 import { writeJson } from "~/lib/json";
 import { Diff } from "~/ui/Code";
 import { Failure } from "~/ui/Failure";
+import { ListTable } from "~/ui/ListTable";
 import { Loaded } from "~/ui/Page";
 import { When } from "~/ui/When";
 
@@ -44,47 +45,49 @@ export function RevisionsTab({
   });
   return (
     <div className="stack">
+      <p className="faint" style={{ margin: 0 }}>
+        {t("cases.revisionsHint")}
+      </p>
       {restore.error && <Failure error={restore.error} />}
       <Loaded query={listed}>
         {(page) => (
-          <table className="grid">
-            <thead>
-              <tr>
-                <th>{t("cases.revision")}</th>
-                <th>{t("common.updated")}</th>
-                <th>{t("common.updatedBy")}</th>
-                <th />
-              </tr>
-            </thead>
-            <tbody>
-              {page.data.map((entry) => (
-                <tr key={entry.revision}>
-                  <td className="num">{entry.revision}</td>
-                  <td>
-                    <When at={entry.created_at} />
-                  </td>
-                  <td>{entry.created_by?.username}</td>
-                  <td>
-                    {entry.revision !== saved.revision && (
-                      <span className="actions">
-                        <Button size="small" onClick={() => setChosen(entry.revision)}>
-                          {t("cases.compare")}
-                        </Button>
-                        {write && (
-                          <Popconfirm
-                            title={t("cases.restoreSure", { number: entry.revision })}
-                            onConfirm={() => restore.mutate(entry.revision)}
-                          >
-                            <Button size="small">{t("cases.restore")}</Button>
-                          </Popconfirm>
-                        )}
-                      </span>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <ListTable<Revision>
+            rowKey="revision"
+            dataSource={page.data}
+            pagination={false}
+            columns={[
+              {
+                title: t("cases.revision"),
+                render: (_, entry) => (
+                  <span className="num">
+                    {entry.revision}{" "}
+                    {entry.revision === saved.revision && <span className="faint">{t("cases.current")}</span>}
+                  </span>
+                ),
+              },
+              { title: t("common.updated"), render: (_, entry) => <When at={entry.created_at} /> },
+              { title: t("common.updatedBy"), render: (_, entry) => entry.created_by?.username },
+              {
+                title: <span className="sr-only">{t("common.actions")}</span>,
+                render: (_, entry) =>
+                  entry.revision !== saved.revision && (
+                    <span className="actions">
+                      <Button size="small" onClick={() => setChosen(entry.revision)}>
+                        {t("cases.compare")}
+                      </Button>
+                      {write && (
+                        <Popconfirm
+                          title={t("cases.restoreSure", { number: entry.revision })}
+                          onConfirm={() => restore.mutate(entry.revision)}
+                        >
+                          <Button size="small">{t("cases.restore")}</Button>
+                        </Popconfirm>
+                      )}
+                    </span>
+                  ),
+              },
+            ]}
+          />
         )}
       </Loaded>
       {chosen !== null && (

@@ -30,31 +30,35 @@ export function SettingsTab({
     setDocument?.({ ...document, data: rows.length ? rows : undefined });
   return (
     <div className="stack">
-      <div className="filters">
-        <InputNumber
-          prefix={t("steps.timeout")}
-          suffix="ms"
-          min={1}
-          max={21_600_000}
-          placeholder="600000"
-          style={{ width: 240 }}
-          readOnly={!setDocument}
-          value={options.timeout_ms as number | undefined}
-          onChange={(value) => put({ timeout_ms: value ?? undefined })}
-        />
-        <Select
-          aria-label={t("cases.failedStop")}
-          style={{ minWidth: 260 }}
-          disabled={!setDocument}
-          value={options.failed_stop === undefined ? "task" : options.failed_stop ? "yes" : "no"}
-          options={[
-            { value: "task", label: t("cases.failedStopTask") },
-            { value: "yes", label: t("cases.failedStop") },
-            { value: "no", label: t("cases.failedGoOn") },
-          ]}
-          onChange={(choice) => put({ failed_stop: choice === "task" ? undefined : choice === "yes" })}
-        />
-      </div>
+      <section>
+        <h3>{t("steps.options")}</h3>
+        <div className="filters" style={{ margin: 0 }}>
+          <InputNumber
+            prefix={<span className="faint">{t("cases.timeout")}</span>}
+            suffix={t("common.seconds")}
+            aria-label={t("cases.timeout")}
+            min={0.001}
+            max={21_600}
+            placeholder="600"
+            style={{ width: 260 }}
+            readOnly={!setDocument}
+            value={options.timeout_ms === undefined ? undefined : Number(options.timeout_ms) / 1000}
+            onChange={(seconds) => put({ timeout_ms: seconds ? Math.round(seconds * 1000) : undefined })}
+          />
+          <Select
+            aria-label={t("cases.failedStop")}
+            style={{ minWidth: 280 }}
+            disabled={!setDocument}
+            value={options.failed_stop === undefined ? "task" : options.failed_stop ? "yes" : "no"}
+            options={[
+              { value: "task", label: t("cases.failedStopTask") },
+              { value: "yes", label: t("cases.failedStop") },
+              { value: "no", label: t("cases.failedGoOn") },
+            ]}
+            onChange={(choice) => put({ failed_stop: choice === "task" ? undefined : choice === "yes" })}
+          />
+        </div>
+      </section>
       <section>
         <h3>{t("cases.variables")}</h3>
         <KeyValue
@@ -71,7 +75,7 @@ export function SettingsTab({
         <div className="actions" style={{ marginBottom: 8 }}>
           <h3 style={{ margin: 0 }}>{t("cases.data")}</h3>
           <button type="button" className="link small" onClick={() => setAsJson(!asJson)}>
-            {asJson ? t("keyValue.rows") : "JSON"}
+            {asJson ? t("keyValue.rows") : t("cases.asJson")}
           </button>
         </div>
         {asJson ? (

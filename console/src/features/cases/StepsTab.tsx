@@ -160,7 +160,7 @@ export function StepsTab({ project, document, setDocument, place, setPlace, tria
             )}
           </div>
         )}
-        {write && <p className="faint small">{t("steps.keys")}</p>}
+        {write && <p className="faint small keys">{t("steps.keys")}</p>}
       </div>
       <div className="stack">
         {step && place ? (
@@ -259,9 +259,7 @@ function nodesOf(document: Document, results: StepResult[], t: ReturnType<typeof
         ) : step.enabled === false ? (
           <Status status="disabled" iconOnly />
         ) : step.asserts?.length ? (
-          <span className="faint small num" title={t("steps.asserts")}>
-            ✓{step.asserts.length}
-          </span>
+          <span className="faint small num">{t("steps.assertCount", { count: step.asserts.length })}</span>
         ) : null,
         children: step.steps ? make(step.steps, `${id}.steps`) : undefined,
       };

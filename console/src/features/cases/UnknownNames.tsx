@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { addToEnvironment } from "~/api/environments";
 import type { Environment } from "~/api/types";
 import { readValue } from "~/features/steps/ValueInput";
+import { visible } from "~/lib/bidi";
 import { Failure } from "~/ui/Failure";
 
 interface Props {
@@ -19,12 +20,17 @@ export function UnknownNames({ pid, names, environment }: Props) {
   const [adding, setAdding] = useState<string | null>(null);
   const [value, setValue] = useState("");
   const [secret, setSecret] = useState(false);
+  const isUrl = adding === "base_url";
   const save = useMutation({
     mutationFn: (name: string) =>
       addToEnvironment(
         pid,
         environment,
-        secret ? { secrets: { [name]: value } } : { variables: { [name]: readValue(value) } },
+        isUrl
+          ? { base_url: value }
+          : secret
+            ? { secrets: { [name]: value } }
+            : { variables: { [name]: readValue(value) } },
       ),
     onSuccess: () => setAdding(null),
   });
@@ -35,7 +41,7 @@ export function UnknownNames({ pid, names, environment }: Props) {
         type="warning"
         title={
           <span className="actions">
-            {t("names.unknown")}
+            {environment ? t("names.unknown", { environment: visible(environment.name) }) : t("names.noEnvironment")}
             {names.slice(0, 8).map((name) => (
               <Button
                 key={name}
@@ -67,7 +73,7 @@ export function UnknownNames({ pid, names, environment }: Props) {
             autoFocus
             className="mono"
             aria-label={adding ?? ""}
-            placeholder={t("keyValue.value")}
+            placeholder={isUrl ? "https://api.example.com" : t("keyValue.value")}
             type={secret ? "password" : "text"}
             autoComplete="off"
             value={value}
@@ -76,9 +82,11 @@ export function UnknownNames({ pid, names, environment }: Props) {
               !event.nativeEvent.isComposing && adding && !(secret && value.length < 6) && save.mutate(adding)
             }
           />
-          <Checkbox checked={secret} onChange={(event) => setSecret(event.target.checked)}>
-            {t("names.asSecret")}
-          </Checkbox>
+          {!isUrl && (
+            <Checkbox checked={secret} onChange={(event) => setSecret(event.target.checked)}>
+              {t("names.asSecret")}
+            </Checkbox>
+          )}
         </div>
       </Modal>
     </>

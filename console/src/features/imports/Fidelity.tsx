@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { Converted } from "~/api/types";
 import { Mono } from "~/ui/Mono";
 import { useWord } from "~/ui/words";
+import "./imports.css";
 
 interface Props {
   found: Converted;
@@ -19,8 +20,7 @@ export function Fidelity({ found, off, onToggle }: Props) {
   const { t } = useTranslation();
   const [kind, setKind] = useState("all");
   const kinds = [...new Set(found.notes.map((note) => note.kind))];
-  const known = useWord();
-  const word = (one: string) => known("fidelity", one);
+  const word = useWord();
   const notesOf = (step: number | null) =>
     found.notes.filter((note) => note.step === step && (kind === "all" || note.kind === kind));
   const rows = found.steps
@@ -29,7 +29,7 @@ export function Fidelity({ found, off, onToggle }: Props) {
   const loose = notesOf(null);
   return (
     <>
-      {kinds.length > 0 && (
+      {kinds.length > 1 && (
         <div style={{ overflowX: "auto" }}>
           <Segmented
             aria-label={t("imports.filter")}
@@ -38,16 +38,16 @@ export function Fidelity({ found, off, onToggle }: Props) {
               { value: "all", label: t("fidelity.all") },
               ...kinds.map((one) => ({
                 value: one,
-                label: `${word(one)} ${found.notes.filter((note) => note.kind === one).length}`,
+                label: `${word("fidelity", one)} ${found.notes.filter((note) => note.kind === one).length}`,
               })),
             ]}
             onChange={setKind}
           />
         </div>
       )}
-      {loose.length > 0 && <Notes notes={loose} word={word} />}
+      {loose.length > 0 && <Notes notes={loose} />}
       <div style={{ overflowX: "auto" }}>
-        <table className="grid">
+        <table className="grid cards">
           <thead>
             <tr>
               <th>{t("steps.enabled")}</th>
@@ -58,7 +58,7 @@ export function Fidelity({ found, off, onToggle }: Props) {
           <tbody>
             {rows.slice(0, SHOWN).map(({ step, at, notes }) => (
               <tr key={at}>
-                <td>
+                <td data-label={t("steps.enabled")}>
                   <Checkbox
                     checked={!off.has(at)}
                     aria-label={`${t("steps.enabled")} ${at + 1}`}
@@ -69,7 +69,9 @@ export function Fidelity({ found, off, onToggle }: Props) {
                   <strong>{step.request?.method ?? "GET"}</strong>{" "}
                   <Mono text={step.request?.url ?? step.type} limit={300} />
                 </td>
-                <td>{notes.length ? <Notes notes={notes} word={word} /> : <span className="faint">–</span>}</td>
+                <td data-label={t("imports.notes")}>
+                  {notes.length ? <Notes notes={notes} /> : <span className="faint">–</span>}
+                </td>
               </tr>
             ))}
           </tbody>
@@ -80,12 +82,14 @@ export function Fidelity({ found, off, onToggle }: Props) {
   );
 }
 
-function Notes({ notes, word }: { notes: Converted["notes"]; word: (kind: string) => string }) {
+/** What a conversion could not keep as it was, one a line. */
+export function Notes({ notes }: { notes: Converted["notes"] }) {
+  const word = useWord();
   return (
     <ul className="notes">
       {notes.map((note) => (
         <li key={`${note.kind} ${note.option} ${note.msg}`}>
-          <span className="faint small">{word(note.kind)}</span> {note.msg}
+          <span className="kind">{word("fidelity", note.kind)}</span> {note.msg}
         </li>
       ))}
     </ul>

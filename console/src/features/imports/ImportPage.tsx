@@ -27,8 +27,11 @@ export function ImportPage() {
   const pid = Number(useParams({ strict: false }).pid);
   const search = useSearch({ strict: false }) as { module?: string };
   const project = useProject(pid).data;
-  const tree = useQuery(modules(pid)).data?.data ?? [];
-  const listed = useQuery(environments(pid)).data?.data ?? [];
+  const known = useQuery(modules(pid));
+  const among = useQuery(environments(pid));
+  const tree = known.data?.data ?? [];
+  const listed = among.data?.data ?? [];
+  const unloaded = [known, among].find((one) => one.error);
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState<number | undefined>(search.module ? Number(search.module) : undefined);
   const [name, setName] = useState("");
@@ -86,10 +89,11 @@ export function ImportPage() {
   return (
     <Page title={project ? visible(project.name) : t("imports.title")}>
       <ProjectHead pid={pid} />
-      <div className="stack">
+      <div className="stack import">
+        {unloaded && <Failure error={unloaded.error} retry={() => void unloaded.refetch()} />}
         <section className="panel stack">
+          <p style={{ margin: 0 }}>{t("imports.hint")}</p>
           <Upload.Dragger
-            accept=".sh,.bat,.cmd,.txt,.curl,text/plain"
             showUploadList={false}
             beforeUpload={(file) => {
               void file.text().then(setText);
@@ -98,14 +102,17 @@ export function ImportPage() {
           >
             <p style={{ margin: 0 }}>{t("imports.drop")}</p>
           </Upload.Dragger>
-          <Input.TextArea
-            className="mono"
-            aria-label={t("imports.text")}
-            placeholder={"curl -X POST https://…\ncurl https://…"}
-            autoSize={{ minRows: 5, maxRows: 14 }}
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-          />
+          <label htmlFor="import-text">
+            {t("imports.text")}
+            <Input.TextArea
+              id="import-text"
+              className="mono"
+              placeholder={"curl -X POST https://…\ncurl https://…"}
+              autoSize={{ minRows: 5, maxRows: 14 }}
+              value={text}
+              onChange={(event) => setText(event.target.value)}
+            />
+          </label>
           {text.length > MOST && <Alert type="error" showIcon title={t("imports.tooLong", { count: MOST })} />}
           {format && format !== "curl" && <Alert type="warning" showIcon title={t("imports.notYet", { format })} />}
           {text.trim() !== "" && !format && <Alert type="warning" showIcon title={t("imports.unknown")} />}
@@ -127,6 +134,7 @@ export function ImportPage() {
             {found.secrets_found.length > 0 && (
               <Checkbox checked={keep} onChange={(event) => setKeep(event.target.checked)}>
                 {t("curl.keepSecrets", {
+                  count: found.secrets_found.length,
                   names: found.secrets_found.map((one) => one.name).join(", "),
                   environment: environment?.name ?? "default",
                 })}
@@ -137,7 +145,8 @@ export function ImportPage() {
                 {found.steps.length > 1 && (
                   <Select
                     aria-label={t("imports.into")}
-                    style={{ minWidth: 200 }}
+                    prefix={<span className="faint">{t("imports.into")}</span>}
+                    style={{ minWidth: 240 }}
                     value={single}
                     options={[
                       { value: true, label: t("imports.oneCase") },
@@ -148,7 +157,8 @@ export function ImportPage() {
                 )}
                 <Select
                   aria-label={t("cases.module")}
-                  style={{ minWidth: 180 }}
+                  prefix={<span className="faint">{t("cases.module")}</span>}
+                  style={{ minWidth: 240 }}
                   placeholder={t("cases.firstModule")}
                   value={module}
                   showSearch={{ optionFilterProp: "label" }}
@@ -157,8 +167,9 @@ export function ImportPage() {
                 />
                 {(single || found.steps.length === 1) && (
                   <Input
-                    style={{ width: 240 }}
+                    style={{ width: 320 }}
                     aria-label={t("cases.name")}
+                    prefix={<span className="faint">{t("cases.name")}</span>}
                     placeholder={nameOf(found.steps)}
                     maxLength={100}
                     value={name}
@@ -167,7 +178,7 @@ export function ImportPage() {
                 )}
                 <Button
                   type="primary"
-                  disabled={!project?.can_write}
+                  disabled={!project?.can_write || !known.isSuccess || !among.isSuccess}
                   loading={store.isPending}
                   onClick={() => store.mutate(found)}
                 >

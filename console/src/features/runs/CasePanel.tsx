@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import type { CaseReport, CaseRun, RunDetail, StepResult } from "~/api/types";
 import { visible } from "~/lib/bidi";
-import { duration, percent } from "~/lib/time";
+import { duration } from "~/lib/time";
 import { Loaded } from "~/ui/Page";
 import { Status } from "~/ui/Status";
 import { useWord } from "~/ui/words";
@@ -54,8 +54,9 @@ export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }
       <div className="actions" style={{ marginBottom: 12 }}>
         <h2 style={{ margin: 0 }}>{visible(summary.name)}</h2>
         <Status status={summary.status} />
-        <span className="num">{percent(summary.pass_rate)}</span>
         <span className="faint small num">
+          {BAD.has(summary.status) &&
+            `${t("report.stepsPassed", { passed: summary.steps_passed, total: summary.steps_total })} · `}
           {summary.revision !== null && `${t("cases.revision")} ${summary.revision} · `}
           {duration(summary.duration_ms)}
           {summary.starts > 1 && ` · ${t("report.starts", { count: summary.starts })}`}
@@ -79,7 +80,7 @@ export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }
       {(report.isLoading || report.error) && <Loaded query={report}>{() => null}</Loaded>}
       {first?.purged && <Alert type="info" showIcon title={t("report.purged")} />}
       <ul className="step-chips" aria-label={t("cases.steps")}>
-        {steps.map((one) => (
+        {(steps.length > 1 ? steps : []).map((one) => (
           <li key={one.seq}>
             <button type="button" className="step-chip" aria-pressed={one === open} onClick={() => choose(one)}>
               <Status status={one.flaky && one.status === "passed" ? "flaky" : one.status} iconOnly />

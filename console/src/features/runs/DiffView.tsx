@@ -45,16 +45,21 @@ export function DiffView({ run, report, step }: { run: RunDetail; report: CaseRe
           ...mine.headers.map(({ name, ...values }) => ({ path: name, ...values })),
         ];
         const moving = all.filter((one) => differsAlways(one.before, one.now));
+        const absent = <span className="faint">{t("diff.absent")}</span>;
         const rows = calm ? all.filter((one) => !moving.includes(one)) : all;
         return (
           <div className="stack" style={{ gap: 8 }}>
-            <p style={{ margin: 0 }}>
-              <Link to={`/runs/${mine.baseline.run_id}` as "/"}>
-                {t("diff.against", { number: mine.baseline.revision })}
-              </Link>{" "}
-              <When at={mine.baseline.finished_at} /> · {t("diff.count", { count: rows.length })}
-              {mine.baseline.revision !== report.revision &&
-                ` · ${t("diff.caseChanged", { from: mine.baseline.revision, to: report.revision })}`}
+            <p className="facts">
+              <span>
+                <Link to={`/runs/${mine.baseline.run_id}` as "/"}>
+                  {t("diff.against", { number: mine.baseline.revision })}
+                </Link>{" "}
+                <When at={mine.baseline.finished_at} />
+              </span>
+              <span className="nowrap">{t("diff.count", { count: rows.length })}</span>
+              {mine.baseline.revision !== report.revision && (
+                <span>{t("diff.caseChanged", { from: mine.baseline.revision, to: report.revision })}</span>
+              )}
             </p>
             <div className="actions small">
               <Checkbox checked={calm} onChange={(event) => setCalm(event.target.checked)}>
@@ -76,15 +81,24 @@ export function DiffView({ run, report, step }: { run: RunDetail; report: CaseRe
               ))}
             </div>
             <table className="grid">
+              <thead>
+                <tr>
+                  <th>{t("diff.path")}</th>
+                  <th>{t("diff.before")}</th>
+                  <th>{t("diff.now")}</th>
+                  <th>
+                    <span className="sr-only">{t("common.actions")}</span>
+                  </th>
+                </tr>
+              </thead>
               <tbody>
                 {rows.map((one) => (
                   <tr key={one.path}>
                     <td>
                       <Mono text={one.path} />
                     </td>
-                    <td>{"change" in one && one.change === "added" ? "+" : <Value value={one.before} />}</td>
-                    <td>→</td>
-                    <td>{"change" in one && one.change === "removed" ? "−" : <Value value={one.now} />}</td>
+                    <td>{"change" in one && one.change === "added" ? absent : <Value value={one.before} />}</td>
+                    <td>{"change" in one && one.change === "removed" ? absent : <Value value={one.now} />}</td>
                     <td className="nowrap">
                       {one.path !== t("runs.status") && (
                         <button
@@ -118,16 +132,22 @@ function TextDiff({ baseline, report, step }: { baseline: string; report: CaseRe
       call<CaseReport>("GET", `/runs/${baseline}/cases/${report.case_id}`, { query: { row: report.row, limit: 200 } }),
     enabled: open,
   });
-  if (!open) return <Button onClick={() => setOpen(true)}>{t("diff.asText")}</Button>;
   return (
-    <Loaded query={before}>
-      {(found) => (
-        <Diff
-          label={t("report.compared")}
-          before={prettyJson(found.steps.find((one) => one.path === step.path)?.response?.body ?? "")}
-          after={prettyJson(step.response?.body ?? "")}
-        />
+    <>
+      <Button aria-expanded={open} style={{ alignSelf: "start" }} onClick={() => setOpen(!open)}>
+        {t("diff.asText")} <span aria-hidden="true">{open ? "▴" : "▾"}</span>
+      </Button>
+      {open && (
+        <Loaded query={before}>
+          {(found) => (
+            <Diff
+              label={t("report.compared")}
+              before={prettyJson(found.steps.find((one) => one.path === step.path)?.response?.body ?? "")}
+              after={prettyJson(step.response?.body ?? "")}
+            />
+          )}
+        </Loaded>
       )}
-    </Loaded>
+    </>
   );
 }

@@ -7,6 +7,7 @@ import { projects, queryClient } from "~/api/queries";
 import type { RunDetail } from "~/api/types";
 import { copyText, download } from "~/lib/copy";
 import { duration, percent } from "~/lib/time";
+import { useRunName } from "./name";
 import { isOpen } from "./useRun";
 
 const ENDINGS: Record<string, string> = { junit: "xml", ctrf: "ctrf.json" };
@@ -15,6 +16,7 @@ const ENDINGS: Record<string, string> = { junit: "xml", ctrf: "ctrf.json" };
 export function RunActions({ run }: { run: RunDetail }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const nameOf = useRunName();
   const { message } = App.useApp();
   const listed = useQuery(projects).data?.data ?? [];
   const write = run.cases.every((one) => listed.some((project) => project.id === one.project?.id && project.can_write));
@@ -40,7 +42,7 @@ export function RunActions({ run }: { run: RunDetail }) {
   const copy = async () => {
     const bad = run.cases.filter((one) => one.status === "failed" || one.status === "error");
     const lines = [
-      `${run.task_name ?? t("runs.ofCases", { count: run.cases_total })}: ${t(`status.${run.status}` as "status.passed")} ${percent(run.pass_rate)} (${run.cases_passed}/${run.cases_total}) ${duration(run.duration_ms)}`,
+      `${nameOf(run)}: ${t(`status.${run.status}` as "status.passed")} ${percent(run.pass_rate)} (${run.cases_passed}/${run.cases_total}) ${duration(run.duration_ms)}`,
       ...bad.map((one) => `✗ ${one.name} ${one.steps_passed}/${one.steps_total}`),
       `${location.origin}/console/runs/${run.run_id}`,
     ];
@@ -82,10 +84,10 @@ export function RunActions({ run }: { run: RunDetail }) {
           onClick: ({ key }) => exportAs.mutate(key),
         }}
       >
-        <Button loading={exportAs.isPending}>{t("runs.export")}</Button>
+        <Button loading={exportAs.isPending}>{t("runs.export")} ▾</Button>
       </Dropdown>
       <Button onClick={() => void navigate({ to: "/admin/deliveries", search: { run: run.run_id } as never })}>
-        {t("nav.deliveries")}
+        {t("runs.deliveries")}
       </Button>
     </>
   );

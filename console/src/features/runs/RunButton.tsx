@@ -34,7 +34,7 @@ export function RunButton({ pid, caseIds, primary, small }: Props) {
   });
   const usual =
     listed.find((one) => one.id === own?.environments[pid]) ?? listed.find((one) => one.is_default) ?? listed[0];
-  const look = { size: small ? ("small" as const) : undefined, type: primary ? ("primary" as const) : undefined };
+  const look = small ? { size: "small" as const, type: "text" as const } : primary ? { type: "primary" as const } : {};
   const choices = [usual, ...listed.filter((one) => one !== usual)].flatMap((one) =>
     one
       ? [
@@ -56,7 +56,7 @@ export function RunButton({ pid, caseIds, primary, small }: Props) {
       menu={{ items: choices.length ? choices : [none] }}
     >
       <Button {...look} loading={run.isPending}>
-        ▶ {t("action.run")}
+        ▶ {t("action.run")} ▾
       </Button>
     </Dropdown>
   );

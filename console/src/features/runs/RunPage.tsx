@@ -1,12 +1,13 @@
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { CaseRun, RunDetail } from "~/api/types";
-import { visible } from "~/lib/bidi";
+import type { CaseRun } from "~/api/types";
+import { shortTime } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { LoadedPage, Page } from "~/ui/Page";
 import { CaseList } from "./CaseList";
 import { CasePanel } from "./CasePanel";
+import { useRunName } from "./name";
 import { RunActions } from "./RunActions";
 import { RunSummary } from "./RunSummary";
 import { isOpen, useRun } from "./useRun";
@@ -30,6 +31,7 @@ export function RunPage() {
   const { id, cid } = useParams({ strict: false }) as { id: string; cid?: string };
   const search = useSearch({ strict: false }) as { row?: string };
   const { run, stream, progress } = useRun(id);
+  const nameOf = useRunName();
   const [follow, setFollow] = useState(true);
   useEffect(() => {
     const stop = () => setFollow(false);
@@ -56,13 +58,21 @@ export function RunPage() {
         const ordered = [...found.cases].sort(
           (a, b) => (WORST[a.status] ?? 3) - (WORST[b.status] ?? 3) || a.position - b.position,
         );
-        const asked = cid
-          ? found.cases.find((one) => String(one.case_id) === cid && String(one.row ?? "") === (search.row ?? ""))
-          : undefined;
+        const named = found.cases.filter((one) => String(one.case_id) === cid);
+        const asked = named.find((one) => String(one.row ?? "") === (search.row ?? "")) ?? named[0];
         const wanted =
           asked ?? (isOpen(found.status) && !follow ? undefined : ordered.find((one) => one.started_at)) ?? ordered[0];
         return (
-          <Page title={<Title run={found} />} actions={<RunActions run={found} />}>
+          <Page
+            up={<Link to="/runs">← {t("nav.runs")}</Link>}
+            title={
+              <>
+                {nameOf(found)}{" "}
+                <span className="faint small num">{shortTime(found.started_at ?? found.created_at)}</span>
+              </>
+            }
+            actions={<RunActions run={found} />}
+          >
             <RunSummary run={found} stream={stream} follow={follow} setFollow={setFollow} />
             <div className="split report">
               <CaseList cases={ordered} chosen={wanted} onChoose={choose} progress={progress} />
@@ -79,10 +89,4 @@ export function RunPage() {
       }}
     </LoadedPage>
   );
-}
-
-function Title({ run }: { run: RunDetail }) {
-  const { t } = useTranslation();
-  const fallback = run.cases.length === 1 ? run.cases[0]?.name : t("runs.ofCases", { count: run.cases_total });
-  return <>{visible(run.task_name ?? fallback ?? "")}</>;
 }

@@ -1,33 +1,50 @@
 import { Link } from "@tanstack/react-router";
-
 import { useTranslation } from "react-i18next";
 import type { Run } from "~/api/types";
 import { visible } from "~/lib/bidi";
-import { duration, percent } from "~/lib/time";
+import { duration } from "~/lib/time";
 import { ListTable } from "~/ui/ListTable";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 import { useWord } from "~/ui/words";
+import { useRunName } from "./name";
+import { RunRate } from "./RunRate";
+
+interface Props {
+  runs: Run[];
+  /** Lead to this case in each run. */
+  caseId?: number;
+  /** All of one task: they are told apart by when they began. */
+  ofTask?: boolean;
+}
 
 /** Runs, one a line. */
-export function RunTable({ runs }: { runs: Run[] }) {
+export function RunTable({ runs, caseId, ofTask }: Props) {
   const { t } = useTranslation();
   const word = useWord();
+  const nameOf = useRunName();
+  const to = (run: Run) => `/runs/${run.run_id}${caseId ? `/cases/${caseId}` : ""}` as "/";
+  const began = (run: Run) => <When at={run.started_at ?? run.created_at} />;
   return (
     <ListTable<Run>
       rowKey="run_id"
       dataSource={runs}
       pagination={false}
       columns={[
-        { title: t("runs.status"), render: (_, run) => <Status status={run.status} /> },
         {
-          title: t("runs.name"),
-          render: (_, run) => (
-            <Link to={`/runs/${run.run_id}` as "/"} className="name">
-              {visible(run.task_name ?? t("runs.byHand"))}
-            </Link>
-          ),
+          title: caseId ? t("runs.wholeStatus") : t("runs.status"),
+          render: (_, run) => <Status status={run.status} />,
         },
+        ofTask
+          ? { title: t("runs.started"), render: (_, run) => <Link to={to(run)}>{began(run)}</Link> }
+          : {
+              title: t("runs.name"),
+              render: (_, run) => (
+                <Link to={to(run)} className="name">
+                  {nameOf(run)}
+                </Link>
+              ),
+            },
         {
           title: t("runs.trigger"),
           render: (_, run) =>
@@ -40,14 +57,7 @@ export function RunTable({ runs }: { runs: Run[] }) {
               .map((one) => visible(one.name ?? ""))
               .join(", "),
         },
-        {
-          title: t("runs.rate"),
-          render: (_, run) => (
-            <span className="num nowrap">
-              {percent(run.pass_rate)} <span className="faint">{`${run.cases_passed}/${run.cases_total}`}</span>
-            </span>
-          ),
-        },
+        { title: t("runs.rate"), render: (_, run) => <RunRate run={run} /> },
         {
           title: t("runs.changes"),
           render: (_, run) =>
@@ -65,7 +75,7 @@ export function RunTable({ runs }: { runs: Run[] }) {
           title: t("runs.duration"),
           render: (_, run) => <span className="num nowrap">{duration(run.duration_ms)}</span>,
         },
-        { title: t("runs.started"), render: (_, run) => <When at={run.started_at ?? run.created_at} /> },
+        ...(ofTask ? [] : [{ title: t("runs.started"), render: (_: unknown, run: Run) => began(run) }]),
       ]}
     />
   );

@@ -43,72 +43,76 @@ export function RunsPage() {
   const go = (change: Search) =>
     void navigate({ to: ".", search: { ...search, cursor: undefined, ...change } as never });
   const filtered = Object.keys(search).some((key) => key !== "cursor");
+  const nothing = runs.data?.data.length === 0 && !filtered && !search.cursor;
+  const start = (
+    <Link to="/cases">
+      <Button type="primary">{t("runs.chooseCases")}</Button>
+    </Link>
+  );
   return (
-    <Page title={t("nav.runs")}>
+    <Page title={t("nav.runs")} actions={!nothing && start}>
       <div className="panel">
-        <div className="filters">
-          <Filter
-            label={t("runs.status")}
-            value={search.status}
-            options={STATUSES.map((value) => ({ value, label: t(`status.${value}` as "status.passed") }))}
-            onChange={(status) => go({ status })}
-          />
-          <Filter
-            label={t("runs.trigger")}
-            value={search.trigger}
-            options={TRIGGERS.map((value) => ({ value, label: t(`trigger.${value}` as "trigger.api") }))}
-            onChange={(trigger) => go({ trigger })}
-          />
-          <Filter
-            label={t("shell.project")}
-            value={search.project}
-            options={listed.map((one) => ({ value: String(one.id), label: one.name }))}
-            onChange={(project) => go({ project })}
-            width={180}
-          />
-          <Input
-            type="date"
-            style={{ width: 150 }}
-            aria-label={t("runs.from")}
-            title={t("runs.from")}
-            value={search.from ? dayjs(search.from).format("YYYY-MM-DD") : ""}
-            onChange={({ target }) => go({ from: target.value && dayjs(target.value).toISOString() })}
-          />
-          <Input
-            type="date"
-            style={{ width: 150 }}
-            aria-label={t("runs.to")}
-            title={t("runs.to")}
-            value={search.to ? dayjs(search.to).format("YYYY-MM-DD") : ""}
-            onChange={({ target }) => go({ to: target.value && dayjs(target.value).endOf("day").toISOString() })}
-          />
-          <Filter
-            label={t("runs.anyOwner")}
-            value={search.owner}
-            options={[{ value: "me", label: t("runs.mine") }]}
-            onChange={(owner) => go({ owner })}
-          />
-          {filtered && (
-            <Button onClick={() => void navigate({ to: ".", search: {} as never })}>{t("action.clearFilters")}</Button>
-          )}
-        </div>
+        {!nothing && (
+          <div className="filters">
+            <Filter
+              label={t("runs.anyStatus")}
+              value={search.status}
+              options={STATUSES.map((value) => ({ value, label: t(`status.${value}` as "status.passed") }))}
+              onChange={(status) => go({ status })}
+            />
+            <Filter
+              label={t("runs.anyTrigger")}
+              value={search.trigger}
+              options={TRIGGERS.map((value) => ({ value, label: t(`trigger.${value}` as "trigger.api") }))}
+              onChange={(trigger) => go({ trigger })}
+            />
+            <Filter
+              label={t("runs.anyProject")}
+              value={search.project}
+              options={listed.map((one) => ({ value: String(one.id), label: one.name }))}
+              onChange={(project) => go({ project })}
+              width={180}
+            />
+            {(["from", "to"] as const).map((end) => (
+              <Input
+                key={end}
+                type="date"
+                style={{ width: 180, height: 32 }}
+                prefix={<span className="faint">{t(`runs.${end}`)}</span>}
+                aria-label={t(`runs.${end}`)}
+                value={search[end] ? dayjs(search[end]).format("YYYY-MM-DD") : ""}
+                onChange={({ target: { value } }) => {
+                  const day = dayjs(value);
+                  go({ [end]: value && (end === "to" ? day.endOf("day") : day).toISOString() });
+                }}
+              />
+            ))}
+            <Filter
+              label={t("runs.anyOwner")}
+              value={search.owner}
+              options={[{ value: "me", label: t("runs.mine") }]}
+              onChange={(owner) => go({ owner })}
+            />
+            {filtered && (
+              <Button onClick={() => void navigate({ to: ".", search: {} as never })}>
+                {t("action.clearFilters")}
+              </Button>
+            )}
+          </div>
+        )}
         <Loaded query={runs}>
           {({ data, next_cursor }) =>
             data.length === 0 ? (
-              <Empty text={filtered ? t("runs.noneFound") : t("runs.none")}>
-                {!filtered && (
-                  <Link to="/cases">
-                    <Button type="primary">{t("runs.chooseCases")}</Button>
-                  </Link>
-                )}
-              </Empty>
+              <Empty text={filtered ? t("runs.noneFound") : t("runs.none")}>{nothing && start}</Empty>
             ) : (
               <>
                 <RunTable runs={data} />
-                <div className="actions" style={{ marginTop: 12 }}>
-                  {search.cursor && <Button onClick={() => go({})}>{t("runs.newest")}</Button>}
-                  {next_cursor && <Button onClick={() => go({ cursor: next_cursor })}>{t("runs.older")}</Button>}
-                </div>
+                {(search.cursor || next_cursor) && (
+                  <div className="actions" style={{ marginTop: 12 }}>
+                    {search.cursor && <Button onClick={() => go({})}>{t("runs.newest")}</Button>}
+                    {next_cursor && <Button onClick={() => go({ cursor: next_cursor })}>{t("runs.older")}</Button>}
+                  </div>
+                )}
               </>
             )
           }

@@ -36,9 +36,6 @@ export function StepPanel({ run, report, step }: Props) {
   const bad = step.status === "failed" || step.status === "error";
   const missing = step.captures.filter((one) => !one.found);
   const more = [
-    ...(step.request
-      ? [{ key: "request", label: t("report.request"), children: <RequestView request={step.request} /> }]
-      : []),
     ...(bad
       ? [{ key: "diff", label: t("report.compared"), children: <DiffView run={run} report={report} step={step} /> }]
       : []),
@@ -50,6 +47,9 @@ export function StepPanel({ run, report, step }: Props) {
             children: <CaptureTable captures={step.captures} />,
           },
         ]
+      : []),
+    ...(step.request
+      ? [{ key: "request", label: t("report.request"), children: <RequestView request={step.request} /> }]
       : []),
   ];
   return (
@@ -79,7 +79,7 @@ export function StepPanel({ run, report, step }: Props) {
               onClick: ({ key }) => void copyCurl(key as "bash" | "cmd"),
             }}
           >
-            <Button size="small">{t("report.copyCurl")}</Button>
+            <Button>{t("report.copyCurl")} ▾</Button>
           </Dropdown>
         )}
       </div>

@@ -17,7 +17,8 @@ export function Trends({
 }: {
   by: By;
   days?: number;
-  title?: string;
+  /** Null: there is a heading above. */
+  title?: string | null;
   /** What is said in place of a trend that there is none of yet. */
   none?: string;
   className?: string;
@@ -33,7 +34,7 @@ export function Trends({
   if (points.length < 2) return none && trends.isSuccess ? <p className="faint">{none}</p> : null;
   return (
     <section className={className}>
-      <h3>{title ?? t("runs.trend", { count: days })}</h3>
+      {title !== null && <h3>{title ?? t("runs.trend", { count: days })}</h3>}
       <Trend
         label={t("runs.rate")}
         points={points.map((point) => ({ x: point.day, y: point.pass_rate ?? 0 }))}

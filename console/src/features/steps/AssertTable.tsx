@@ -18,7 +18,9 @@ export function AssertTable({ asserts }: { asserts: AssertResult[] }) {
               <span>{t("report.result")}</span>
             </th>
             <th>{t("steps.query")}</th>
-            <th className="nowrap">{t("steps.predicate")}</th>
+            <th className="nowrap">
+              <span>{t("steps.predicate")}</span>
+            </th>
             <th>{t("report.expected")}</th>
             <th>{t("report.actual")}</th>
           </tr>

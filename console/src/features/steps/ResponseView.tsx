@@ -1,5 +1,5 @@
 import { App, Button, Popover, Tabs } from "antd";
-import { type ReactNode, useMemo, useState } from "react";
+import { type ReactNode, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Assert, Capture, StepResult } from "~/api/types";
 import { copyText, download } from "~/lib/copy";
@@ -47,7 +47,7 @@ export function ResponseView({ result, onAssert, onCapture, more = [], hideAsser
       : [
           {
             key: "asserts",
-            label: `${t("report.asserts")} ${bad ? `✗ ${bad}/` : ""}${result.asserts.length}`,
+            label: `${t("report.asserts")} ${bad ? t("report.badOf", { bad, total: result.asserts.length }) : result.asserts.length}`,
             children: <AssertTable asserts={result.asserts} />,
           },
         ]),
@@ -138,6 +138,15 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
   const body = result.response?.body ?? "";
   const text = useMemo(() => prettyJson(body), [body]);
   const pane = useHeight("rounds.answer", 420);
+  useEffect(() => {
+    // The menu stands where was clicked: what is there moves away.
+    const moves = ["resize", "wheel", "touchmove"] as const;
+    const close = () => setPicked(null);
+    for (const kind of moves) window.addEventListener(kind, close, { passive: true });
+    return () => {
+      for (const kind of moves) window.removeEventListener(kind, close);
+    };
+  }, []);
   if (!body) return <p className="faint">{t("report.emptyBody")}</p>;
   const done = () => setPicked(null);
   const add = (predicate: string, value?: Json) => {
@@ -170,42 +179,42 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
     <div className="pick-menu">
       <Mono text={picked.path} limit={200} />
       {onAssert && scalar && (
-        <Button size="small" autoFocus onClick={() => add("==", parseJson(picked.raw))}>
+        <Button type="text" autoFocus onClick={() => add("==", parseJson(picked.raw))}>
           {t("pick.equals")} {picked.raw.length > 40 ? `${picked.raw.slice(0, 40)}…` : picked.raw}
         </Button>
       )}
       {onAssert && picked.length !== null && (
-        <Button size="small" autoFocus onClick={() => add("count", picked.length as number)}>
+        <Button type="text" autoFocus onClick={() => add("count", picked.length as number)}>
           {t("pick.length", { count: picked.length })}
         </Button>
       )}
       {onAssert && (
-        <Button size="small" onClick={() => add("exists")}>
+        <Button type="text" onClick={() => add("exists")}>
           {t("pick.exists")}
         </Button>
       )}
       {onAssert && types[picked.kind] && (
-        <Button size="small" onClick={() => add(types[picked.kind])}>
+        <Button type="text" onClick={() => add(types[picked.kind])}>
           {t("pick.type", { kind: picked.kind })}
         </Button>
       )}
       {onAssert && every && scalar && (
-        <Button size="small" onClick={() => addEvery({ const: parseJson(picked.raw) })}>
+        <Button type="text" onClick={() => addEvery({ const: parseJson(picked.raw) })}>
           {t("pick.eachEquals")} {picked.raw.length > 40 ? `${picked.raw.slice(0, 40)}…` : picked.raw}
         </Button>
       )}
       {onAssert && every && (
-        <Button size="small" onClick={() => addEvery({ type: picked.kind })}>
+        <Button type="text" onClick={() => addEvery({ type: picked.kind })}>
           {t("pick.each")} {picked.kind}
         </Button>
       )}
       {onCapture && (
-        <Button size="small" onClick={capture}>
+        <Button type="text" onClick={capture}>
           {t("pick.capture")}
         </Button>
       )}
       <Button
-        size="small"
+        type="text"
         onClick={() => {
           void copyText(picked.path);
           void message.success(t("action.copied"));
@@ -243,7 +252,7 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
         </>
       )}
       {picked && (
-        <Popover open content={menu} trigger="click" placement="bottomLeft" onOpenChange={(open) => !open && done()}>
+        <Popover open content={menu} trigger="click" placement="rightTop" onOpenChange={(open) => !open && done()}>
           <span style={{ position: "fixed", left: picked.x, top: picked.y, width: 1, height: 1 }} />
         </Popover>
       )}

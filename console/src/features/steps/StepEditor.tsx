@@ -33,9 +33,9 @@ export function StepEditor({ step, onChange, result, readOnly, onCurl }: Props) 
     <div className="stack">
       <div className="request-line">
         <Input
-          className="url"
-          aria-label={t("steps.name")}
-          placeholder={t("steps.name")}
+          className="url step-name"
+          aria-label={t("steps.stepName")}
+          placeholder={t("steps.stepName")}
           value={step.name ?? ""}
           readOnly={readOnly}
           onChange={(event) => set({ name: event.target.value || undefined })}
@@ -213,7 +213,7 @@ function RequestParts({ step, set, result, readOnly, onCurl }: PartsProps) {
           },
           {
             key: "body",
-            label: t("steps.body") + (request.body ? ` ${Object.keys(request.body)[0]}` : ""),
+            label: t("steps.body") + (request.body ? ` · ${kindOf(request.body)}` : ""),
             children: <BodyEditor body={request.body} readOnly={readOnly} onChange={(body) => put({ body })} />,
           },
           {
@@ -225,6 +225,11 @@ function RequestParts({ step, set, result, readOnly, onCurl }: PartsProps) {
       />
     </>
   );
+}
+
+function kindOf(body: object): string {
+  const [kind = ""] = Object.keys(body);
+  return kind === "json" ? "JSON" : kind;
 }
 
 const templateField = (props: FieldProps) => <TemplateInput {...props} />;
