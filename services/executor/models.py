@@ -325,7 +325,7 @@ class KnownCase(Base, table=True):
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     revision: int = Field(sa_type=BigInteger)
     deleted: bool
-    project_id: int | None
+    project_id: int | None = Field(index=True)
     name: str
     document: Any = Field(sa_type=JSON, nullable=True)
     calls: list[int] = Field(sa_type=ARRAY(Integer))

@@ -186,6 +186,41 @@ async def test_trends_tell_pass_rate_and_durations_per_day(executor: Executor) -
     assert (await executor.member.get("/runs/trends")).json()["code"] == "missing_parameter"
 
 
+async def test_the_cases_of_a_project_that_failed_last_are_found(executor: Executor) -> None:
+    fails, recovers, passes = [
+        await executor.case(get(path)) for path in ("/status/500", "/flaky?fails=1", "/status/200")
+    ]
+    await executor.run(fails, recovers, passes, failed_stop=False)
+
+    async def last(**query: Any) -> list[int]:
+        answer = await executor.member.get("/runs/last", params=query)
+        return [one["case_id"] for one in answer.json()["data"]]
+
+    assert set(await last(project_id=PROJECT, status="failed")) == {fails, recovers}
+    await executor.run(recovers)
+    assert await last(project_id=PROJECT, status="failed") == [fails]
+    assert await last(project_id=PROJECT, status="passed") == [recovers, passes]
+    assert await last(project_id=99, status="failed") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({}, "case_ids"),
+        ({"status": "failed"}, "case_ids"),
+        ({"project_id": 1}, "status"),
+        ({"case_ids": "1", "project_id": 1, "status": "failed"}, "project_id"),
+        ({"case_ids": "1", "status": "failed"}, "status"),
+        ({"project_id": 1, "status": "queued"}, "status"),
+    ],
+)
+async def test_last_results_are_asked_for_by_cases_or_by_project_and_status(
+    executor: Executor, query: dict[str, Any], field: str
+) -> None:
+    answer = await executor.member.get("/runs/last", params=query)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+
+
 async def test_pass_rates_of_projects_sum_days_that_are_over_and_today(executor: Executor) -> None:
     async def rates(ids: str, days: int = 7) -> list[tuple[Any, ...]]:
         answer = await executor.member.get("/runs/rates", params={"project_ids": ids, "days": days})

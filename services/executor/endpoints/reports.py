@@ -82,9 +82,30 @@ async def list_runs(  # noqa: PLR0913, PLR0917 (the filters of a list)
 
 
 @router.get("/last", summary="Last results of cases")
-async def last_results(_: Caller, session: Session, case_ids: str) -> LastResults:
-    """Each case's last result per environment and data row; `case_ids` is a comma-separated list of at most 200."""
-    found = await reports.last_results(session, _ids("case_ids", case_ids))
+async def last_results(
+    _: Caller,
+    session: Session,
+    case_ids: str | None = None,
+    project_id: Annotated[Id | None, Query()] = None,
+    status: Annotated[
+        Literal["passed", "failed", "error"] | None, Query(description="Goes with `project_id`, and only with it.")
+    ] = None,
+) -> LastResults:
+    """Each case's last result per environment and data row; `case_ids` is a comma-separated list of at most 200.
+
+    With `project_id` and `status` in its place: the newest result of each case of the project that ended so last, the
+    newest first; at most 1,000.
+    """
+    if case_ids is not None:
+        if project_id is not None or status is not None:
+            raise InvalidParameter(
+                errors=[FieldFault("status" if project_id is None else "project_id", "unknown_field")]
+            )
+        found = await reports.last_results(session, _ids("case_ids", case_ids))
+    elif project_id is None or status is None:
+        raise MissingParameter(errors=[FieldFault("case_ids" if project_id is None else "status", "missing")])
+    else:
+        found = await reports.last_results_of_project(session, project_id, status)
     return LastResults(data=[LastResult(**one) for one in found])
 
 

@@ -257,9 +257,25 @@ async def last_results(session: AsyncSession, case_ids: Sequence[int]) -> list[d
     """How cases ended last, by case, the newest first."""
     query = select(LastResult).where(col(LastResult.case_id).in_(case_ids))
     found = await session.exec(query.order_by(col(LastResult.case_id), col(LastResult.finished_at).desc()))
-    return [
-        {**one.model_dump(), "environment_id": one.environment_id or None, "row": _row(one.data_row)} for one in found
-    ]
+    return [_last(one.model_dump()) for one in found]
+
+
+_LAST_OF_PROJECT = text("""
+    SELECT * FROM (
+        SELECT DISTINCT ON (l.case_id) l.* FROM known_case c JOIN last_result l ON l.case_id = c.id
+        WHERE c.project_id = :project_id AND NOT c.deleted ORDER BY l.case_id, l.finished_at DESC
+    ) AS newest WHERE status = :status ORDER BY finished_at DESC, case_id LIMIT 1000
+""")
+
+
+async def last_results_of_project(session: AsyncSession, project_id: int, status: str) -> list[dict[str, Any]]:
+    """The newest result of each case of a project that ended so last, the newest first; at most 1,000."""
+    found = await session.execute(_LAST_OF_PROJECT, {"project_id": project_id, "status": status})
+    return [_last(dict(one)) for one in found.mappings()]
+
+
+def _last(one: dict[str, Any]) -> dict[str, Any]:
+    return {**one, "environment_id": one["environment_id"] or None, "row": _row(one["data_row"])}
 
 
 _WORKERS = text("""

@@ -796,6 +796,9 @@ export interface paths {
         /**
          * Last results of cases
          * @description Each case's last result per environment and data row; `case_ids` is a comma-separated list of at most 200.
+         *
+         *     With `project_id` and `status` in its place: the newest result of each case of the project that ended so last, the
+         *     newest first; at most 1,000.
          */
         get: operations["last_results_runs_last_get"];
         put?: never;
@@ -8313,8 +8316,11 @@ export interface operations {
     };
     last_results_runs_last_get: {
         parameters: {
-            query: {
-                case_ids: string;
+            query?: {
+                case_ids?: string | null;
+                project_id?: number | null;
+                /** @description Goes with `project_id`, and only with it. */
+                status?: ("passed" | "failed" | "error") | null;
             };
             header?: never;
             path?: never;
