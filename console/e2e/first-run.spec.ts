@@ -60,6 +60,14 @@ test("2, 3: from the printed password through its change to the first report in 
   await page.goto(`${base}/console/projects`);
   await expect(page.getByRole("columnheader", { name: "通过率（7 天）" })).toBeVisible();
   await expect(page.getByRole("cell", { name: "0 %", exact: true })).toBeVisible();
+  // Of the three cases the one that failed is found again.
+  await page.getByRole("table").getByRole("link").first().click();
+  await expect(page.getByRole("row")).toHaveCount(4);
+  await page.getByRole("combobox", { name: "最近结果" }).click();
+  await page.getByTitle("失败", { exact: true }).click();
+  await expect(page).toHaveURL(/status=failed/);
+  await expect(page.getByRole("row")).toHaveCount(2);
+  await expect(page.getByRole("row").last()).toContainText("失败");
   expect(elsewhere).toEqual([]);
 });
 

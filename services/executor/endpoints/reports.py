@@ -94,7 +94,7 @@ async def last_results(
     """Each case's last result per environment and data row; `case_ids` is a comma-separated list of at most 200.
 
     With `project_id` and `status` in its place: the newest result of each case of the project that ended so last, the
-    newest first; at most 1,000.
+    newest first; at most 500.
     """
     if case_ids is not None:
         if project_id is not None or status is not None:

@@ -264,12 +264,12 @@ _LAST_OF_PROJECT = text("""
     SELECT * FROM (
         SELECT DISTINCT ON (l.case_id) l.* FROM known_case c JOIN last_result l ON l.case_id = c.id
         WHERE c.project_id = :project_id AND NOT c.deleted ORDER BY l.case_id, l.finished_at DESC
-    ) AS newest WHERE status = :status ORDER BY finished_at DESC, case_id LIMIT 1000
+    ) AS newest WHERE status = :status ORDER BY finished_at DESC, case_id LIMIT 500
 """)
 
 
 async def last_results_of_project(session: AsyncSession, project_id: int, status: str) -> list[dict[str, Any]]:
-    """The newest result of each case of a project that ended so last, the newest first; at most 1,000."""
+    """The newest result of each case of a project that ended so last, the newest first; at most 500."""
     found = await session.execute(_LAST_OF_PROJECT, {"project_id": project_id, "status": status})
     return [_last(dict(one)) for one in found.mappings()]
 

@@ -798,7 +798,7 @@ export interface paths {
          * @description Each case's last result per environment and data row; `case_ids` is a comma-separated list of at most 200.
          *
          *     With `project_id` and `status` in its place: the newest result of each case of the project that ended so last, the
-         *     newest first; at most 1,000.
+         *     newest first; at most 500.
          */
         get: operations["last_results_runs_last_get"];
         put?: never;

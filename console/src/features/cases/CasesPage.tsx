@@ -11,6 +11,7 @@ import { RunButton } from "~/features/runs/RunButton";
 import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
+import { Filter } from "~/ui/Filter";
 import { ListTable } from "~/ui/ListTable";
 import { Loaded, LoadedPage, Page } from "~/ui/Page";
 import { paging } from "~/ui/paging";
@@ -21,6 +22,17 @@ import { ModuleTree } from "./ModuleTree";
 import "./cases.css";
 
 type Search = Record<string, string | undefined>;
+
+const ENDS = ["passed", "failed", "error"] as const;
+
+/** A page of cases; with a status those that ended so last, which another service knows. */
+async function casesThatEnded(pid: number, status: string | undefined, query: object): Promise<PageOf<CaseItem>> {
+  const list = (ids?: string) => call<PageOf<CaseItem>>("GET", "/catalog/cases", { query: { ...query, ids } });
+  if (!status) return list();
+  const last = await call<{ data: LastResult[] }>("GET", "/runs/last", { query: { project_id: pid, status } });
+  const ids = last.data.map((one) => one.case_id);
+  return ids.length ? list(ids.join(",")) : { data: [], total: 0, page: 1, page_size: 20 };
+}
 
 /** The cases of a project: modules at the left, the table with last results at the right. */
 export function CasesPage() {
@@ -44,8 +56,8 @@ export function CasesPage() {
     page_size: 20,
   };
   const cases = useQuery({
-    queryKey: ["cases", query],
-    queryFn: () => call<PageOf<CaseItem>>("GET", "/catalog/cases", { query }),
+    queryKey: ["cases", query, search.status],
+    queryFn: () => casesThatEnded(pid, search.status, query),
   });
   const ids = (cases.data?.data ?? []).map((one) => one.id).join(",");
   const last = useQuery({
@@ -75,7 +87,8 @@ export function CasesPage() {
       <Button type="primary">{t("cases.new")}</Button>
     </Link>
   );
-  const nothing = cases.data?.total === 0 && !search.q && !search.tag && !search.module;
+  const filtered = Boolean(search.q || search.tag || search.status);
+  const nothing = cases.data?.total === 0 && !filtered && !search.module;
   if (found.error)
     return (
       <LoadedPage query={found} title={t("nav.projects")} up="/projects">
@@ -104,6 +117,14 @@ export function CasesPage() {
                 onSearch={(q) => go({ q: q || undefined })}
               />
             )}
+            {!nothing && (
+              <Filter
+                label={t("cases.last")}
+                value={search.status}
+                options={ENDS.map((value) => ({ value, label: t(`status.${value}`) }))}
+                onChange={(status) => go({ status })}
+              />
+            )}
             {search.tag && <Button onClick={() => go({ tag: undefined })}>{visible(search.tag)} ✕</Button>}
             <span className="spring" />
             {chosen.length > 0 && write && (
@@ -130,9 +151,11 @@ export function CasesPage() {
           <Loaded query={cases}>
             {(found) =>
               found.total === 0 ? (
-                <Empty text={search.q || search.tag || search.module ? t("cases.noneFound") : t("cases.none")}>
-                  {search.q || search.tag ? (
-                    <Button onClick={() => go({ q: undefined, tag: undefined })}>{t("action.clearFilters")}</Button>
+                <Empty text={filtered || search.module ? t("cases.noneFound") : t("cases.none")}>
+                  {filtered ? (
+                    <Button onClick={() => go({ q: undefined, tag: undefined, status: undefined })}>
+                      {t("action.clearFilters")}
+                    </Button>
                   ) : (
                     write && (
                       <>
