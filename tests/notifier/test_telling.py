@@ -130,7 +130,7 @@ async def test_the_mail_tells_what_changed_since_the_last_run(notifier: Notifier
     assert any("用例1" in line and "已恢复" in line for line in lines)
     assert any("用例2" in line and "仍失败" in line for line in lines)
     assert any("用例3" in line and "新失败" in line for line in lines)
-    assert "与上次相比: 新失败 1，仍失败 1，已恢复 1；上次为失败 33%" in mail["text"]
+    assert "与上次相比：新失败 1，仍失败 1，已恢复 1；上次为失败 33%" in mail["text"]
     assert "新失败 1，仍失败 1，已恢复 1" in mail["html"]
 
 
