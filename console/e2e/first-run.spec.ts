@@ -44,8 +44,8 @@ test("2, 3: from the printed password through its change to the first report in 
   });
   expect(refused).toEqual([403, 403, 403, 403, 403]);
   await page.getByLabel("旧密码").fill(own.password);
-  await page.getByLabel("新密码").fill(PASSWORD);
-  await page.getByLabel("再输一次").fill(PASSWORD);
+  await page.getByLabel("新密码", { exact: true }).fill(PASSWORD);
+  await page.getByLabel("确认新密码").fill(PASSWORD);
   await click(page.getByRole("button", { name: "保存并继续" }));
   // Whoever came by a link goes on to where it led.
   await expect(page).toHaveURL(`${base}/console/?from=mail`);

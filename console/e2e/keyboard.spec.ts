@@ -113,7 +113,8 @@ test("7: by keyboard alone: module, case, step, URL, assertion, save, schedule, 
   await expect(dialog.getByRole("checkbox").nth(1)).toBeVisible();
   await reach(page, dialog.getByRole("checkbox").nth(1));
   await press("Space");
-  await press("Escape");
+  await reach(page, dialog.getByRole("button", { name: "选定 1 个用例" }));
+  await press("Enter");
   await expect(dialog).toBeHidden();
   await expect(button("选择用例")).toBeFocused();
   await reach(page, button(/^保\s?存$/));

@@ -1,4 +1,5 @@
 import { api, apiToken, BASE, enter, expect, FULL, seed, settle, TARGET, test } from "./rounds";
+import { sql } from "./sql";
 
 const CRONS = [
   "0 9 * * *", "0 9 * * 1-5", "*/10 * * * *", "30 2 * * *", "30 1 * * *", "0 0 1 * *", "0 0 31 * *", "15 14 29 2 *",
@@ -19,8 +20,8 @@ test("15: the preview's five times equal those of the task after saving, over bo
   const token = await apiToken();
   const made = await seed(token);
   await page.goto(`${BASE}/console/tasks/new?cases=${made.case}`);
-  await page.getByText("cron", { exact: true }).click();
-  const rows = page.getByRole("complementary", { name: "预览" }).getByRole("row");
+  await page.getByText("Cron 表达式", { exact: true }).click();
+  const rows = page.getByRole("complementary", { name: "接下来的执行" }).getByRole("row");
   const pairs = CRONS.flatMap((cron, at) =>
     (FULL ? ZONES : at % 3 ? [] : [ZONES[(at / 3) % 4] as string]).map((zone) => [zone, cron] as const),
   ).sort();
@@ -37,7 +38,7 @@ test("15: the preview's five times equal those of the task after saving, over bo
         response.url().endsWith("/scheduler/preview") &&
         (response.request().postDataJSON() as { cron: string }).cron === cron,
     );
-    await page.getByRole("textbox", { name: "cron" }).fill(cron);
+    await page.getByRole("textbox", { name: "Cron 表达式" }).fill(cron);
     await answered;
     const task = await api<{ task_id: number }>("POST", "/api-data/schedule-api-cases", token, {
       case_ids: [made.case],
@@ -49,7 +50,11 @@ test("15: the preview's five times equal those of the task after saving, over bo
     });
     const next = await api<Next>("GET", `/scheduler/tasks/${task.task_id}/next?count=5`, token);
     changes += next.times.filter(({ dst }) => dst).length;
-    const wanted = next.times.map(({ local }) => local.replace("T", " ").replace(/([+-]\d\d:\d\d)$/, " $1"));
+    const wanted = next.times.map(({ local }) => {
+      const day = local.slice(0, 10);
+      const weekday = "日一二三四五六"[new Date(`${day}T00:00:00Z`).getUTCDay()];
+      return `${day} 周${weekday} ${local.slice(11, 16)} ${local.slice(19)}`;
+    });
     for (const [at, time] of wanted.entries()) await expect(rows.nth(at + 1), `${cron} ${zone}`).toContainText(time);
     await api("POST", "/api-data/cancel-scheduled-task", token, { task_id: task.task_id });
   }
@@ -62,7 +67,7 @@ test("15: a preset saved by the form keeps the previewed times, and a change of 
   const made = await seed(await apiToken());
   await page.goto(`${BASE}/console/tasks/new?cases=${made.case}`);
   const cells = page.locator(".grid tbody tr td:first-child");
-  const preview = page.getByRole("complementary", { name: "预览" });
+  const preview = page.getByRole("complementary", { name: "接下来的执行" });
   await expect(preview.getByRole("row")).toHaveCount(6);
   const shown = await preview.locator("tbody tr td:first-child").allInnerTexts();
   await page.getByRole("button", { name: "保存", exact: true }).click();
@@ -71,10 +76,10 @@ test("15: a preset saved by the form keeps the previewed times, and a change of 
   await expect.poll(async () => (await cells.allInnerTexts()).join("\n")).toContain(shown.join("\n"));
 
   await page.goto(`${BASE}/console/tasks/new?cases=${made.case}`);
-  await page.getByText("cron", { exact: true }).click();
+  await page.getByText("Cron 表达式", { exact: true }).click();
   await page.getByRole("combobox", { name: "时区" }).fill("America/New_York");
   await page.locator(".ant-select-item-option", { hasText: "America/New_York" }).first().click();
-  await page.getByRole("textbox", { name: "cron" }).fill("30 2 14 3 *");
+  await page.getByRole("textbox", { name: "Cron 表达式" }).fill("30 2 14 3 *");
   await expect(preview.getByText("不存在，顺延")).toBeVisible();
 });
 
@@ -85,13 +90,14 @@ test("15: an invalid cron is told in place of the times and keeps the page alive
   page.on("pageerror", (error) => errors.push(error.message));
   const made = await seed(await apiToken());
   await page.goto(`${BASE}/console/tasks/new?cases=${made.case}`);
-  await page.getByText("cron", { exact: true }).click();
-  const field = page.getByRole("textbox", { name: "cron" });
-  const preview = page.getByRole("complementary", { name: "预览" });
+  await page.getByText("Cron 表达式", { exact: true }).click();
+  const field = page.getByRole("textbox", { name: "Cron 表达式" });
+  const preview = page.getByRole("complementary", { name: "接下来的执行" });
   for (const wrong of ["", "*", "99 * * * *", "a b c d e", "0 9 * * 8", "*/0 * * * *", "🙂 * * * *"]) {
     await field.fill(wrong);
     await expect(preview.getByRole("alert"), wrong).toBeVisible();
     await expect(preview.getByRole("row"), wrong).toHaveCount(0);
+    await expect(field, wrong).toHaveAttribute("aria-invalid", "true");
     await expect(page.getByRole("button", { name: "保存", exact: true })).toBeEnabled();
   }
   await field.fill("0 30 8 * * ?");
@@ -105,7 +111,7 @@ test("16: a one-off in the past is refused by the server at the field", async ({
   const made = await seed(await apiToken());
   await page.goto(`${BASE}/console/tasks/new?cases=${made.case}`);
   await page.getByText("一次", { exact: true }).click();
-  const picker = page.getByRole("textbox", { name: "何时" });
+  const picker = page.getByRole("textbox", { name: "执行时间" });
   await picker.fill("2020-01-01 10:00:00");
   await picker.press("Enter");
   const answered = page.waitForResponse((response) => response.url().endsWith("/api-data/schedule-api-cases"));
@@ -183,7 +189,7 @@ test("the rows of tasks change as they run, told by the stream alone", async ({ 
   const save = { case_ids: [made.case], parallel: 0, owner_ids: [1], startTime: "2099-01-01T00:00:00", task_name };
   const { task_id } = await api<{ task_id: number }>("POST", "/api-data/schedule-api-cases", token, save);
   const stream = page.waitForResponse((response) => response.url().endsWith("/scheduler/events"));
-  await page.goto(`${BASE}/console/tasks`);
+  await page.goto(`${BASE}/console/tasks?q=${encodeURIComponent(task_name)}`);
   const row = page.getByRole("row", { name: task_name });
   await expect(row).toBeVisible();
   await stream;
@@ -192,5 +198,9 @@ test("the rows of tasks change as they run, told by the stream alone", async ({ 
   await expect(row.getByRole("link", { name: /失败/ })).toHaveAttribute("href", new RegExp(run_id));
 
   await row.getByRole("link", { name: task_name }).click();
+  await expect(page.getByRole("cell", { name: "失败" }).first()).toBeVisible();
+  // A task older than its ledger.
+  sql(`SET search_path TO scheduler; UPDATE task SET created_at = '2016-01-01Z' WHERE id = ${task_id}`);
+  await page.reload();
   await expect(page.getByText(/触发记录从 \d{4}-\d\d-\d\d 起保留/)).toBeVisible();
 });

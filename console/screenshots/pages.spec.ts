@@ -129,8 +129,8 @@ test("filled", async ({ browser }) => {
     ["task-form", `/tasks/new?cases=${all.join(",")}`],
     ["task-form-once", `/tasks/new?cases=${all[0]}`, (page) => page.getByText(/^(一次|Once)$/).click()],
     ["task-form-cron", `/tasks/new?cases=${all[0]}`, async (page) => {
-      await page.getByText("cron", { exact: true }).click();
-      await page.getByRole("textbox", { name: "cron" }).fill("0 0 9 * * ?");
+      await page.getByText(/^Cron (表达式|expression)$/).click();
+      await page.getByRole("textbox", { name: /^Cron/ }).fill("0 0 9 * * ?");
       await page.getByRole("complementary").getByRole("alert").waitFor();
     }],
     ["task-edit", `/tasks/${task}/edit`],

@@ -1,12 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { Descriptions } from "antd";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { platform } from "~/api/queries";
 import type { SchedulerStatus, Workers } from "~/api/types";
+import { schedulerState } from "~/features/home/HealthStrip";
 import { duration } from "~/lib/time";
 import { ListTable } from "~/ui/ListTable";
 import { Loaded, Page } from "~/ui/Page";
+import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
 
 /** How the scheduler and the workers are doing. */
@@ -25,55 +28,87 @@ export function HealthPage() {
   });
   return (
     <Page title={t("nav.health")}>
-      <div className="halves">
-        <section className="panel">
-          <h2>{t("health.scheduler")}</h2>
-          <Loaded query={scheduler}>
-            {(found) => (
-              <Descriptions
-                column={1}
-                size="small"
-                items={[
-                  { key: "pass", label: t("health.lastPass"), children: <When at={found.last_pass_at} far /> },
-                  { key: "fired", label: t("health.lastFired"), children: <When at={found.last_fired_at} far /> },
-                  { key: "lag", label: t("tasks.lag"), children: duration(found.lag_ms) },
-                  { key: "next", label: t("tasks.next"), children: <When at={found.next_due_at} far /> },
-                  { key: "overdue", label: t("health.overdueTasks"), children: found.overdue },
-                  { key: "open", label: t("health.openFirings"), children: found.open_firings },
-                ]}
-              />
-            )}
-          </Loaded>
-        </section>
-        <section className="panel">
-          <h2>{t("health.workers")}</h2>
-          <Loaded query={workers}>
-            {(found) => (
-              <>
-                <p>
-                  {t("health.queued")}: <strong className="num">{found.queued}</strong>{" "}
-                  {found.oldest_queued_at && <When at={found.oldest_queued_at} far />}
-                </p>
-                <ListTable
-                  rowKey="worker_id"
-                  dataSource={found.workers}
-                  pagination={false}
-                  locale={{ emptyText: <span className="faint">{t("health.idle")}</span> }}
-                  columns={[
-                    { title: t("health.worker"), dataIndex: "worker_id" },
-                    { title: t("health.caseRuns"), dataIndex: "case_runs" },
-                  ]}
+      <div className="stack">
+        <div className="halves">
+          <section className="panel">
+            <h2>{t("health.scheduler")}</h2>
+            <Loaded query={scheduler}>
+              {(found) => (
+                <Facts
+                  of={{
+                    [t("runs.status")]: <Status status={schedulerState(found)} />,
+                    [t("health.lastPass")]: <When at={found.last_pass_at} far />,
+                    [t("health.lastFired")]: <When at={found.last_fired_at} far />,
+                    [t("tasks.lag")]: duration(found.lag_ms),
+                    [t("health.next")]: <When at={found.next_due_at} far />,
+                    [t("health.overdueTasks")]: found.overdue,
+                    [t("health.openFirings")]: found.open_firings,
+                  }}
                 />
-              </>
-            )}
-          </Loaded>
-        </section>
+              )}
+            </Loaded>
+          </section>
+          <section className="panel">
+            <h2>{t("health.workers")}</h2>
+            <Loaded query={workers}>
+              {(found) => (
+                <>
+                  <Facts
+                    of={{
+                      [t("health.queued")]: (
+                        <span>
+                          <span className="num">{found.queued}</span>{" "}
+                          {found.oldest_queued_at && <When at={found.oldest_queued_at} far />}
+                        </span>
+                      ),
+                    }}
+                  />
+                  <ListTable
+                    rowKey="worker_id"
+                    dataSource={found.workers}
+                    pagination={false}
+                    locale={{ emptyText: <span className="warn">{t("health.idle")}</span> }}
+                    columns={[
+                      { title: t("runs.status"), render: (_, one) => <Status status={one.state} /> },
+                      { title: t("health.worker"), dataIndex: "worker_id" },
+                      { title: t("health.lastPass"), render: (_, one) => <When at={one.seen_at} far /> },
+                      {
+                        title: t("health.caseRuns"),
+                        render: (_, one) => <span className="num">{`${one.case_runs} / ${one.capacity}`}</span>,
+                      },
+                    ]}
+                  />
+                </>
+              )}
+            </Loaded>
+          </section>
+        </div>
+        {about && (
+          <section className="panel">
+            <h2>{t("health.platform")}</h2>
+            <Facts
+              of={{
+                [t("health.version")]: `Rounds ${about.version}`,
+                [t("tasks.zone")]: about.timezone,
+                [t("health.mail")]: about.mail_configured ? t("health.mailOn") : t("health.noMail"),
+              }}
+            />
+          </section>
+        )}
       </div>
-      {about && (
-        <p className="faint small" style={{ marginTop: 16 }}>
-          Rounds {about.version} · {about.timezone} · {about.mail_configured ? t("health.mail") : t("health.noMail")}
-        </p>
-      )}
     </Page>
+  );
+}
+
+/** Values beneath each other, each behind its name. */
+function Facts({ of }: { of: Record<string, ReactNode> }) {
+  return (
+    <Descriptions
+      column={1}
+      size="small"
+      colon={false}
+      styles={{ label: { width: 150, flex: "none" } }}
+      items={Object.entries(of).map(([label, children]) => ({ key: label, label, children }))}
+    />
   );
 }

@@ -1,10 +1,10 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Button, Form, Input, Modal, Select, Switch } from "antd";
+import { Form, Input, Select, Switch } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { projects } from "~/api/queries";
 import type { ListedUser } from "~/api/types";
-import { Failure } from "~/ui/Failure";
+import { FormDialog } from "~/ui/FormDialog";
 
 interface Fields {
   username: string;
@@ -15,12 +15,31 @@ interface Fields {
   project_ids: number[];
 }
 
+/** A password that was made up, to be handed to its user. */
+export interface Handed {
+  name: string;
+  password: string;
+}
+
+const LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
+
+/** A random password of 35 bits: shorter than users may choose, so that the server has them change it first. */
+export function firstPassword(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(7)), (byte) => LETTERS[byte % LETTERS.length]).join("");
+}
+
+interface Props {
+  user: ListedUser | null;
+  onClose: (handed?: Handed) => void;
+}
+
 /** A user and the projects they are a member of. */
-export function UserDialog({ user, onClose }: { user: ListedUser | null; onClose: () => void }) {
+export function UserDialog({ user, onClose }: Props) {
   const { t } = useTranslation();
   const listed = useQuery(projects).data?.data ?? [];
   const save = useMutation({
-    mutationFn: async ({ project_ids, password, ...fields }: Fields) => {
+    mutationFn: async ({ project_ids, password: typed, ...fields }: Fields) => {
+      const password = typed || (user ? undefined : firstPassword());
       const given = {
         ...fields,
         real_name: fields.real_name || fields.username,
@@ -32,48 +51,56 @@ export function UserDialog({ user, onClose }: { user: ListedUser | null; onClose
         : (await call<{ user: { id: number } }>("POST", "/user/user-view", { body: given })).user.id;
       if (user) await call("PATCH", "/user/user-view", { body: { id: user.id, ...given } });
       await call("POST", "/user/assign-projects", { body: { user_id: saved, project_ids } });
+      return password && !typed ? { name: fields.username, password } : undefined;
     },
     onSuccess: onClose,
   });
-  const initial = {
-    ...user,
-    is_superuser: user?.is_superuser ?? false,
-    project_ids: user?.projects?.map((one) => one.id) ?? [],
-  };
   return (
-    <Modal open title={user ? user.username : t("users.new")} footer={null} onCancel={onClose}>
-      {save.error && <Failure error={save.error} />}
-      <Form<Fields> layout="vertical" initialValues={initial} onFinish={(fields) => save.mutate(fields)}>
-        <Form.Item name="username" label={t("login.username")} rules={[{ required: true, max: 100 }]}>
-          <Input autoComplete="off" autoFocus />
-        </Form.Item>
-        <Form.Item name="real_name" label={t("users.realName")}>
-          <Input maxLength={100} />
-        </Form.Item>
-        <Form.Item name="email" label={t("users.email")}>
-          <Input type="email" />
-        </Form.Item>
-        <Form.Item
-          name="password"
-          label={t("login.password")}
-          extra={user ? t("users.passwordKept") : t("users.passwordDefault")}
-        >
-          <Input.Password visibilityToggle={false} autoComplete="new-password" />
-        </Form.Item>
-        <Form.Item name="project_ids" label={t("nav.projects")}>
-          <Select
-            mode="multiple"
-            showSearch={{ optionFilterProp: "label" }}
-            options={listed.map((one) => ({ value: one.id, label: one.name }))}
-          />
-        </Form.Item>
-        <Form.Item name="is_superuser" label={t("users.superuser")} valuePropName="checked">
-          <Switch />
-        </Form.Item>
-        <Button type="primary" htmlType="submit" loading={save.isPending}>
-          {t("action.save")}
-        </Button>
-      </Form>
-    </Modal>
+    <FormDialog<Fields>
+      open
+      title={user ? user.username : t("users.new")}
+      ok={user ? t("action.save") : t("action.create")}
+      busy={save.isPending}
+      error={save.error}
+      initial={{
+        ...user,
+        is_superuser: user?.is_superuser ?? false,
+        project_ids: user?.projects?.map((one) => one.id) ?? [],
+      }}
+      onFinish={(fields) => save.mutate(fields)}
+      onClose={() => onClose()}
+    >
+      <Form.Item name="username" label={t("login.username")} rules={[{ required: true, max: 100 }]}>
+        <Input autoComplete="off" autoFocus />
+      </Form.Item>
+      <Form.Item name="real_name" label={t("users.realName")}>
+        <Input maxLength={100} />
+      </Form.Item>
+      <Form.Item name="email" label={t("users.email")}>
+        <Input type="email" />
+      </Form.Item>
+      <Form.Item
+        name="password"
+        label={t("login.password")}
+        extra={user ? t("users.passwordKept") : t("users.passwordMade")}
+      >
+        <Input.Password visibilityToggle={false} autoComplete="new-password" />
+      </Form.Item>
+      <Form.Item name="project_ids" label={t("users.memberOf")}>
+        <Select
+          mode="multiple"
+          showSearch={{ optionFilterProp: "label" }}
+          options={listed.map((one) => ({ value: one.id, label: one.name }))}
+        />
+      </Form.Item>
+      <Form.Item
+        name="is_superuser"
+        label={t("users.superuser")}
+        extra={t("users.superuserHint")}
+        valuePropName="checked"
+      >
+        <Switch />
+      </Form.Item>
+    </FormDialog>
   );
 }

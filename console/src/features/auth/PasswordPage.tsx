@@ -6,7 +6,6 @@ import { useTranslation } from "react-i18next";
 import { platform } from "~/api/queries";
 import { getSession } from "~/api/session";
 import { Failure } from "~/ui/Failure";
-import { Status } from "~/ui/Status";
 import { changePassword, logOut, safeNext } from "./session";
 import "./auth.css";
 
@@ -26,6 +25,7 @@ export function PasswordPage() {
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const user = getSession()?.user;
+  const forced = user?.must_change_password ?? false;
   const least = rules?.min_length ?? 8;
   const submit = async ({ old, password }: Fields) => {
     setBusy(true);
@@ -44,9 +44,11 @@ export function PasswordPage() {
     <main className="auth">
       <div className="auth-card">
         <div className="auth-head">
-          <h1>{t("password.title")}</h1>
+          <h1>
+            <img src="/console/icon.svg" alt="" width={28} height={28} /> {t("password.title")}
+          </h1>
         </div>
-        {user?.must_change_password && <p>{t("password.must", { name: user.name || user.username })}</p>}
+        {user && <p>{t(forced ? "password.must" : "password.of", { name: user.name || user.username })}</p>}
         <Form form={form} layout="vertical" requiredMark={false} onFinish={submit}>
           {error !== null && (
             <div className="gap">
@@ -56,15 +58,19 @@ export function PasswordPage() {
           <Form.Item name="old" label={t("password.old")} rules={[{ required: true }]}>
             <Input.Password visibilityToggle={false} autoComplete="current-password" autoFocus />
           </Form.Item>
-          <Form.Item name="password" label={t("password.new")} rules={[{ required: true, min: least }]}>
+          <Form.Item
+            name="password"
+            label={t("password.new")}
+            rules={[{ required: true, min: least }]}
+            extra={
+              <ul className="rules" aria-live="polite">
+                <li className={typed.length >= least ? "met" : undefined}>{t("password.length", { count: least })}</li>
+                <li>{t("password.notDefault")}</li>
+              </ul>
+            }
+          >
             <Input.Password visibilityToggle={false} autoComplete="new-password" />
           </Form.Item>
-          <ul className="rules" aria-live="polite">
-            <li>
-              <Status status={typed.length >= least ? "passed" : "pending"} iconOnly />{" "}
-              {t("password.length", { count: least })} · {t("password.notDefault")}
-            </li>
-          </ul>
           <Form.Item
             name="again"
             label={t("password.again")}
@@ -83,10 +89,10 @@ export function PasswordPage() {
           </Form.Item>
           <div className="actions">
             <Button type="primary" htmlType="submit" loading={busy}>
-              {t("password.submit")}
+              {forced ? t("password.submit") : t("action.save")}
             </Button>
-            <Button onClick={() => (user?.must_change_password ? void logOut() : history.back())}>
-              {user?.must_change_password ? t("shell.logout") : t("action.cancel")}
+            <Button onClick={() => (forced ? void logOut() : history.back())}>
+              {forced ? t("shell.logout") : t("action.cancel")}
             </Button>
           </div>
         </Form>

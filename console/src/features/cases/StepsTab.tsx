@@ -1,4 +1,5 @@
 import { Alert, App, Button, Dropdown } from "antd";
+import type { TFunction } from "i18next";
 import { useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Assert, Capture, Document, Environment, Project, Step, StepResult } from "~/api/types";
@@ -232,7 +233,7 @@ export function StepsTab({ project, document, setDocument, place, setPlace, tria
   );
 }
 
-function nodesOf(document: Document, results: StepResult[], t: ReturnType<typeof useTranslation>["t"]): TreeNode[] {
+function nodesOf(document: Document, results: StepResult[], t: TFunction): TreeNode[] {
   const make = (steps: Step[], list: string): TreeNode[] =>
     steps.map((step, index) => {
       const id = `${list}.${index}`;

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { Button, Checkbox, Input } from "antd";
+import { Button, Checkbox, Collapse, Input } from "antd";
 import { useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -15,11 +15,15 @@ interface Props {
   pid: number;
   environment: Environment | null;
   write: boolean;
+  onBusy: (busy: boolean) => void;
   onSaved: () => void;
 }
 
+/** The form's id: its buttons stand outside of it, at the foot of the drawer. */
+export const FORM = "environment-form";
+
 /** An environment as a form. Secrets can be set and deleted, never read. */
-export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
+export function EnvironmentForm({ pid, environment, write, onBusy, onSaved }: Props) {
   const { t } = useTranslation();
   const [name, setName] = useState(environment?.name ?? "");
   const [urls, setUrls] = useState<Pair[]>(Object.entries(environment?.base_urls ?? { default: "https://" }));
@@ -60,10 +64,18 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
           })
         : call("POST", `/catalog/projects/${pid}/environments`, { body });
     },
+    onMutate: () => onBusy(true),
+    onSettled: () => onBusy(false),
     onSuccess: onSaved,
   });
+  const advanced =
+    environment?.proxy ||
+    environment?.ca_bundle ||
+    environment?.client_certificate ||
+    environment?.verify_tls === false;
   return (
     <form
+      id={FORM}
       className="stack"
       onSubmit={(event) => {
         event.preventDefault();
@@ -101,7 +113,14 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
       </section>
       <section>
         <h3>{t("environments.secrets")}</h3>
-        {environment && <Secrets secrets={environment.secrets} gone={gone} setGone={write ? setGone : undefined} />}
+        {environment && (
+          <Secrets
+            secrets={environment.secrets}
+            gone={gone}
+            setGone={write ? setGone : undefined}
+            replace={write ? (name) => setSecrets([...secrets, [name, ""]]) : undefined}
+          />
+        )}
         {write && (
           <>
             <p className="faint small">{t("environments.secretsHint")}</p>
@@ -113,43 +132,63 @@ export function EnvironmentForm({ pid, environment, write, onSaved }: Props) {
         <h3>{t("steps.headers")}</h3>
         <KeyValue label={t("steps.headers")} pairs={headers} onChange={setHeaders} readOnly={!write} />
       </section>
-      <label htmlFor="environment-proxy">
-        {t("environments.proxy")}
-        <Input
-          id="environment-proxy"
-          value={proxy}
-          readOnly={!write}
-          placeholder="http://proxy:8080"
-          onChange={(event) => setProxy(event.target.value)}
-        />
-      </label>
-      <Pem label={t("environments.authorities")} value={authorities} onChange={write ? setAuthorities : undefined} />
-      <Pem label={t("environments.certificate")} value={certificate} onChange={write ? setCertificate : undefined} />
-      {write && certificate && (
-        <Pem
-          label={t("environments.key")}
-          value={key}
-          placeholder={environment?.client_key ? t("environments.isSet") : "-----BEGIN PRIVATE KEY-----"}
-          onChange={setKey}
-        />
-      )}
-      <div className="actions">
-        <Checkbox checked={verify} disabled={!write} onChange={(event) => setVerify(event.target.checked)}>
-          {t("environments.verifyTls")}
-        </Checkbox>
+      <div>
         <Checkbox
           checked={isDefault}
           disabled={!write || environment?.is_default}
           onChange={(event) => setDefault(event.target.checked)}
         >
-          {t("environments.default")}
+          {t("environments.isDefault")}
         </Checkbox>
+        {write && environment?.is_default && <p className="faint small">{t("environments.defaultHint")}</p>}
       </div>
-      {write && (
-        <Button type="primary" htmlType="submit" loading={save.isPending} style={{ alignSelf: "start" }}>
-          {t("action.save")}
-        </Button>
-      )}
+      <Collapse
+        ghost
+        defaultActiveKey={advanced ? "advanced" : undefined}
+        styles={{ header: { paddingInline: 0 }, body: { paddingInline: 0 } }}
+        items={[
+          {
+            key: "advanced",
+            label: t("environments.advanced"),
+            forceRender: true,
+            children: (
+              <div className="stack">
+                <label htmlFor="environment-proxy">
+                  {t("environments.proxy")}
+                  <Input
+                    id="environment-proxy"
+                    value={proxy}
+                    readOnly={!write}
+                    placeholder="http://proxy:8080"
+                    onChange={(event) => setProxy(event.target.value)}
+                  />
+                </label>
+                <Pem
+                  label={t("environments.authorities")}
+                  value={authorities}
+                  onChange={write ? setAuthorities : undefined}
+                />
+                <Pem
+                  label={t("environments.certificate")}
+                  value={certificate}
+                  onChange={write ? setCertificate : undefined}
+                />
+                {write && certificate && (
+                  <Pem
+                    label={t("environments.key")}
+                    value={key}
+                    placeholder={environment?.client_key ? t("environments.isSet") : "-----BEGIN PRIVATE KEY-----"}
+                    onChange={setKey}
+                  />
+                )}
+                <Checkbox checked={verify} disabled={!write} onChange={(event) => setVerify(event.target.checked)}>
+                  {t("environments.verifyTls")}
+                </Checkbox>
+              </div>
+            ),
+          },
+        ]}
+      />
     </form>
   );
 }
@@ -187,10 +226,12 @@ function Secrets({
   secrets,
   gone,
   setGone,
+  replace,
 }: {
   secrets: Environment["secrets"];
   gone: string[];
   setGone?: (names: string[]) => void;
+  replace?: (name: string) => void;
 }) {
   const { t } = useTranslation();
   if (!secrets.length) return null;
@@ -213,12 +254,19 @@ function Secrets({
             </td>
             <td>
               {setGone && (
-                <Button
-                  size="small"
-                  onClick={() => setGone(gone.includes(name) ? gone.filter((one) => one !== name) : [...gone, name])}
-                >
-                  {gone.includes(name) ? t("action.undo") : t("action.delete")}
-                </Button>
+                <span className="actions" style={{ justifyContent: "end" }}>
+                  {!gone.includes(name) && (
+                    <Button size="small" onClick={() => replace?.(name)}>
+                      {t("environments.replace")}
+                    </Button>
+                  )}
+                  <Button
+                    size="small"
+                    onClick={() => setGone(gone.includes(name) ? gone.filter((one) => one !== name) : [...gone, name])}
+                  >
+                    {gone.includes(name) ? t("action.undo") : t("action.delete")}
+                  </Button>
+                </span>
               )}
             </td>
           </tr>

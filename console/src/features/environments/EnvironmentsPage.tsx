@@ -13,7 +13,7 @@ import { Failure } from "~/ui/Failure";
 import { ListTable } from "~/ui/ListTable";
 import { Loaded, LoadedPage, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
-import { EnvironmentForm } from "./EnvironmentForm";
+import { EnvironmentForm, FORM } from "./EnvironmentForm";
 
 /** The environments of a project: addresses, headers, variables, secrets. */
 export function EnvironmentsPage() {
@@ -23,6 +23,7 @@ export function EnvironmentsPage() {
   const project = found.data;
   const listed = useQuery(environments(pid));
   const [editing, setEditing] = useState<Environment | "new" | null>(null);
+  const [busy, setBusy] = useState(false);
   const write = project?.can_write ?? false;
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["environments", pid] });
   const remove = useMutation({
@@ -41,7 +42,10 @@ export function EnvironmentsPage() {
       </LoadedPage>
     );
   return (
-    <Page title={project ? visible(project.name) : t("environments.title")} actions={button}>
+    <Page
+      title={project ? visible(project.name) : t("environments.title")}
+      actions={listed.data?.total !== 0 && button}
+    >
       <ProjectHead pid={pid} />
       <div className="panel">
         {remove.error && <Failure error={remove.error} />}
@@ -58,10 +62,12 @@ export function EnvironmentsPage() {
                   {
                     title: t("environments.name"),
                     render: (_, one) => (
-                      <button type="button" className="link" onClick={() => setEditing(one)}>
-                        {visible(one.name)}
-                        {one.is_default && ` ★ ${t("environments.default")}`}
-                      </button>
+                      <>
+                        <button type="button" className="link name" onClick={() => setEditing(one)}>
+                          {visible(one.name)}
+                        </button>
+                        {one.is_default && <span className="faint"> ★ {t("environments.default")}</span>}
+                      </>
                     ),
                   },
                   {
@@ -97,15 +103,28 @@ export function EnvironmentsPage() {
       <Drawer
         open={editing !== null}
         size={680}
-        title={editing === "new" ? t("environments.new") : editing?.name}
+        title={
+          editing === "new" ? t("environments.new") : editing && t("environments.edit", { name: visible(editing.name) })
+        }
         onClose={() => setEditing(null)}
         destroyOnHidden
+        footer={
+          write && (
+            <div className="actions">
+              <Button type="primary" htmlType="submit" form={FORM} loading={busy}>
+                {t("action.save")}
+              </Button>
+              <Button onClick={() => setEditing(null)}>{t("action.cancel")}</Button>
+            </div>
+          )
+        }
       >
         {editing && (
           <EnvironmentForm
             pid={pid}
             environment={editing === "new" ? null : editing}
             write={write}
+            onBusy={setBusy}
             onSaved={() => {
               setEditing(null);
               void refresh();

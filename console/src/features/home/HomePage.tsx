@@ -7,10 +7,12 @@ import { projects } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { Cursor, Run, Upcoming } from "~/api/types";
 import { useSample } from "~/features/projects/sample";
+import { useRunName } from "~/features/runs/name";
+import { RunRate } from "~/features/runs/RunRate";
 import { Trends } from "~/features/runs/Trends";
 import { visible } from "~/lib/bidi";
 import { copyText } from "~/lib/copy";
-import { duration, percent } from "~/lib/time";
+import { duration } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
@@ -43,22 +45,33 @@ export function HomePage() {
   const latest = new Map<number, Run>();
   for (const run of mine.data?.data ?? []) if (run.task_id && !latest.has(run.task_id)) latest.set(run.task_id, run);
   const urgent = [...latest.values()].filter((run) => BAD.has(run.status));
+  const begins =
+    listed.data?.total === 0 ||
+    (runs.data?.data.length === 0 && listed.data?.data.every((project) => project.case_count === 0));
+  const asked = [runs, mine, upcoming];
+  const down = asked.every((query) => query.error && query.data === undefined);
   return (
     <Page
       title={t("home.welcome", { name: user?.name || user?.username })}
       actions={
         write && (
           <Link to={`/p/${pid}/cases/new` as "/"}>
-            <Button type="primary">{t("cases.new")}</Button>
+            <Button type={begins ? "default" : "primary"}>{t("cases.new")}</Button>
           </Link>
         )
       }
     >
       <Loaded query={listed}>
         {(page) =>
-          page.total === 0 ||
-          (runs.data?.data.length === 0 && page.data.every((project) => project.case_count === 0)) ? (
-            <Checklist pid={write ? pid : null} />
+          begins ? (
+            <Checklist pid={write ? pid : null} some={page.total > 0} />
+          ) : down ? (
+            <Failure
+              error={runs.error}
+              retry={() => {
+                for (const query of asked) void query.refetch();
+              }}
+            />
           ) : (
             <div className="stack">
               <div className="halves">
@@ -80,13 +93,13 @@ export function HomePage() {
                             {firstOfEach(data).map(({ one, more }) => (
                               <tr key={`${one.task_id} ${one.at}`}>
                                 <td>
-                                  <When at={one.at} far />
-                                </td>
-                                <td>
                                   <Link to={`/tasks/${one.task_id}` as "/"} className="name">
                                     {visible(one.task_name)}
                                   </Link>{" "}
                                   {more > 0 && <span className="faint small">{t("home.more", { count: more })}</span>}
+                                </td>
+                                <td style={{ textAlign: "end" }}>
+                                  <When at={one.at} far />
                                 </td>
                               </tr>
                             ))}
@@ -107,7 +120,10 @@ export function HomePage() {
               </div>
               {pid && <ProjectTrend pid={pid} name={page.data.find((one) => one.id === pid)?.name ?? ""} />}
               <section className="panel">
-                <h2>{t("home.lastRuns")}</h2>
+                <div className="actions" style={{ justifyContent: "space-between" }}>
+                  <h2>{t("home.lastRuns")}</h2>
+                  <Link to="/runs">{t("home.allRuns")}</Link>
+                </div>
                 <Loaded query={runs}>
                   {({ data }) => (data.length ? <RunLines runs={data} /> : <p className="faint">{t("runs.none")}</p>)}
                 </Loaded>
@@ -133,11 +149,16 @@ function firstOfEach(times: Upcoming["data"]) {
 
 function ProjectTrend({ pid, name }: { pid: number; name: string }) {
   const { t } = useTranslation();
-  return <Trends by={{ project_id: pid }} className="panel" title={t("home.trend", { name: visible(name) })} />;
+  return (
+    <section className="panel">
+      <Trends by={{ project_id: pid }} title={t("home.trend", { name: visible(name) })} none={t("runs.noTrend")} />
+    </section>
+  );
 }
 
 function RunLines({ runs }: { runs: Run[] }) {
   const { t } = useTranslation();
+  const nameOf = useRunName();
   return (
     <div style={{ overflowX: "auto" }}>
       <table className="grid cards">
@@ -158,11 +179,12 @@ function RunLines({ runs }: { runs: Run[] }) {
               </td>
               <td>
                 <Link to={`/runs/${run.run_id}` as "/"} className="name">
-                  {visible(run.task_name ?? t("runs.byHand"))}
-                </Link>
+                  {nameOf(run)}
+                </Link>{" "}
+                {run.new > 0 && <span className="bad small">{t("runs.new", { count: run.new })}</span>}
               </td>
-              <td className="num nowrap" data-label={t("runs.rate")}>
-                {percent(run.pass_rate)} <span className="faint">{`${run.cases_passed}/${run.cases_total}`}</span>
+              <td data-label={t("runs.rate")}>
+                <RunRate run={run} />
               </td>
               <td className="num nowrap" data-label={t("runs.duration")}>
                 {duration(run.duration_ms)}
@@ -178,18 +200,25 @@ function RunLines({ runs }: { runs: Run[] }) {
   );
 }
 
-function Checklist({ pid }: { pid: number | null }) {
+function Checklist({ pid, some }: { pid: number | null; some: boolean }) {
   const { t } = useTranslation();
   const user = useSession()?.user;
   const { message } = App.useApp();
   const sample = useSample();
   if (!user?.is_superuser && pid === null) {
-    const ask = t("home.askAdmin", { name: user?.username });
-    const copy = () => copyText(ask).then(() => message.success(t("action.copied")));
+    const request = t("home.request", { name: user?.username });
+    const copy = () => copyText(request).then(() => message.success(t("action.copied")));
     return (
-      <Empty text={ask}>
-        <Button onClick={() => void copy()}>{t("action.copy")}</Button>
-      </Empty>
+      <section className="panel">
+        <Empty text={t("home.askAdmin", { name: user?.username })}>
+          <Button onClick={() => void copy()}>{t("home.copyRequest")}</Button>
+          {some && (
+            <Link to="/projects">
+              <Button>{t("home.lookAround")}</Button>
+            </Link>
+          )}
+        </Empty>
+      </section>
     );
   }
   const steps = [
@@ -226,7 +255,7 @@ function Checklist({ pid }: { pid: number | null }) {
     },
   ];
   return (
-    <section className="panel" style={{ maxWidth: 760 }}>
+    <section className="panel" style={{ maxWidth: 760, marginInline: "auto" }}>
       <h2>{t("home.begin")}</h2>
       {sample.error && <Failure error={sample.error} retry={() => sample.mutate()} />}
       <ol className="steps-list">

@@ -13,6 +13,8 @@ interface Hit {
   key: string;
   kind: string;
   text: string;
+  /** The project's name. */
+  of?: string;
   to: string;
 }
 
@@ -43,30 +45,33 @@ export function QuickSearch({ pid }: { pid: number | null }) {
   }, [typed]);
   const listed = useQuery(projects).data?.data ?? [];
   const found = useQuery({
-    queryKey: ["quick", pid, wanted],
+    queryKey: ["quick", wanted],
     enabled: open && wanted !== "",
     queryFn: async ({ signal }) => {
       const query = { search: wanted, page_size: 8 };
       const [cases, tasks] = await Promise.all([
-        pid
-          ? call<Page<CaseItem>>("GET", "/catalog/cases", { query: { ...query, project_id: pid }, signal })
-          : { data: [] },
+        call<Page<CaseItem>>("GET", "/catalog/cases", { query, signal }),
         call<Page<Task>>("GET", "/scheduler/tasks", { query, signal }),
       ]);
       return { cases: cases.data, tasks: tasks.data };
     },
   });
   const like = listed.filter((one) => wanted && one.name.toLowerCase().includes(wanted.toLowerCase()));
+  // Those of the project at hand come first.
+  const cases = (found.data?.cases ?? []).toSorted(
+    (one, other) => Number(other.project_id === pid) - Number(one.project_id === pid),
+  );
   const hits: Hit[] = [
-    ...(found.data?.cases ?? []).map((one) => ({
+    ...cases.map((one) => ({
       key: `case ${one.id}`,
-      kind: t("nav.cases"),
+      kind: t("quick.case"),
       text: one.name,
+      of: listed.find(({ id }) => id === one.project_id)?.name,
       to: `/p/${one.project_id}/cases/${one.id}`,
     })),
     ...(found.data?.tasks ?? []).map((one) => ({
       key: `task ${one.id}`,
-      kind: t("nav.tasks"),
+      kind: t("quick.task"),
       text: one.task_name,
       to: `/tasks/${one.id}`,
     })),
@@ -104,6 +109,7 @@ export function QuickSearch({ pid }: { pid: number | null }) {
       >
         <Input
           ref={field}
+          prefix={<SearchOutlined />}
           role="combobox"
           aria-expanded={hits.length > 0}
           aria-controls={hits.length ? "quick-hits" : undefined}
@@ -135,6 +141,11 @@ export function QuickSearch({ pid }: { pid: number | null }) {
                 onKeyDown={(event) => event.key === "Enter" && go(hit)}
               >
                 <span className="faint small">{hit.kind}</span> {visible(hit.text)}
+                {hit.of && (
+                  <small className="faint" style={{ marginInlineStart: "auto" }}>
+                    {visible(hit.of)}
+                  </small>
+                )}
               </div>
             ))}
           </div>

@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { App, Button, Form, Select, Switch } from "antd";
+import { App, Button, Checkbox, Form, Select } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { platform, queryClient, settings } from "~/api/queries";
@@ -23,6 +23,7 @@ export function MePage() {
   const { message } = App.useApp();
   const own = useQuery(settings);
   const zone = useQuery(platform).data?.timezone;
+  const browser = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const save = useMutation({
     mutationFn: ({ email, ...rest }: Fields) =>
       call<Settings>("POST", "/user/set-user-cfg", { body: { ...rest, notify: { email } } }),
@@ -51,31 +52,32 @@ export function MePage() {
               initialValues={{ ...found, language: i18n.language as Language, email: found.notify.email }}
               onFinish={(fields) => save.mutate(fields)}
             >
+              <h2>{t("me.general")}</h2>
               {save.error && <Failure error={save.error} />}
               <Form.Item name="language" label={t("shell.language")}>
                 <Select
+                  style={{ maxWidth: 320 }}
                   options={[
                     { value: "zh", label: "中文" },
                     { value: "en", label: "English" },
                   ]}
                 />
               </Form.Item>
-              <Form.Item name="failed_stop" label={t("cases.failedStop")} valuePropName="checked">
-                <Switch />
+              <Form.Item name="failed_stop" valuePropName="checked" extra={<small>{t("me.failedStopHint")}</small>}>
+                <Checkbox>{t("cases.failedStop")}</Checkbox>
               </Form.Item>
               <Form.Item
                 name="only_failed_log"
-                label={t("me.onlyFailedLog")}
                 valuePropName="checked"
-                extra={t("me.onlyFailedLogHint")}
+                extra={<small>{t("me.onlyFailedLogHint")}</small>}
               >
-                <Switch />
+                <Checkbox>{t("me.onlyFailedLog")}</Checkbox>
               </Form.Item>
-              <Form.Item name="email" label={t("me.email")} valuePropName="checked">
-                <Switch />
+              <Form.Item name="email" valuePropName="checked">
+                <Checkbox>{t("me.email")}</Checkbox>
               </Form.Item>
               <p className="faint small">
-                {t("me.zones", { browser: Intl.DateTimeFormat().resolvedOptions().timeZone, platform: zone ?? "–" })}
+                {t("me.zone", { browser })} {zone && zone !== browser && t("me.platformZone", { zone })}
               </p>
               <Button type="primary" htmlType="submit" loading={save.isPending}>
                 {t("action.save")}

@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { App, Button, Input, Select } from "antd";
-import dayjs from "dayjs";
+import { App, Button, DatePicker, Select, TimePicker } from "antd";
+import dayjs, { type Dayjs } from "dayjs";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -24,13 +24,16 @@ export function Quiet() {
   );
 }
 
+const clockTime = (text: string) => dayjs(`2000-01-01T${text}`);
+
 function QuietForm({ saved }: { saved: Preferences }) {
   const { t } = useTranslation();
   const { message } = App.useApp();
-  const [from, setFrom] = useState(saved.quiet_from?.slice(0, 5) ?? "");
-  const [until, setUntil] = useState(saved.quiet_until?.slice(0, 5) ?? "");
+  const [hours, setHours] = useState<[Dayjs, Dayjs] | null>(
+    saved.quiet_from && saved.quiet_until ? [clockTime(saved.quiet_from), clockTime(saved.quiet_until)] : null,
+  );
   const [zone, setZone] = useState(saved.timezone);
-  const [pause, setPause] = useState(saved.muted_until ? dayjs(saved.muted_until).format("YYYY-MM-DDTHH:mm") : "");
+  const [pause, setPause] = useState<Dayjs | null>(saved.muted_until ? dayjs(saved.muted_until) : null);
   const [muted, setMuted] = useState(saved.muted_task_ids);
   const tasks = useQuery({
     queryKey: ["tasks", "names"],
@@ -41,10 +44,10 @@ function QuietForm({ saved }: { saved: Preferences }) {
     mutationFn: () =>
       call<Preferences>("PUT", "/notifications/preferences", {
         body: {
-          quiet_from: from || null,
-          quiet_until: until || null,
+          quiet_from: hours?.[0].format("HH:mm") ?? null,
+          quiet_until: hours?.[1].format("HH:mm") ?? null,
           timezone: zone,
-          muted_until: pause ? dayjs(pause).toISOString() : null,
+          muted_until: pause?.toISOString() ?? null,
           muted_task_ids: muted,
         },
       }),
@@ -63,23 +66,15 @@ function QuietForm({ saved }: { saved: Preferences }) {
     >
       {save.error && <Failure error={save.error} />}
       <div>
-        <div className="filters" style={{ margin: 0 }}>
-          <Input
-            type="time"
-            style={{ width: 120 }}
-            aria-label={t("quiet.from")}
-            value={from}
-            required={until !== ""}
-            onChange={(event) => setFrom(event.target.value)}
-          />
-          –
-          <Input
-            type="time"
-            style={{ width: 120 }}
-            aria-label={t("quiet.until")}
-            value={until}
-            required={from !== ""}
-            onChange={(event) => setUntil(event.target.value)}
+        <label htmlFor="quiet-hours">{t("quiet.hours")}</label>
+        <div className="filters" style={{ margin: "6px 0 0" }}>
+          <TimePicker.RangePicker
+            id={{ start: "quiet-hours", end: "quiet-end" }}
+            format="HH:mm"
+            order={false}
+            placeholder={[t("quiet.from"), t("quiet.until")]}
+            value={hours}
+            onChange={(next) => setHours(next?.[0] && next[1] ? [next[0], next[1]] : null)}
           />
           <Select
             aria-label={t("tasks.zone")}
@@ -90,16 +85,19 @@ function QuietForm({ saved }: { saved: Preferences }) {
             onChange={setZone}
           />
         </div>
-        <p className="faint small">{t("quiet.hint")}</p>
+        <p className="faint small" style={{ margin: "6px 0 0" }}>
+          {t("quiet.hint")}
+        </p>
       </div>
       <label htmlFor="muted-until">
         {t("quiet.pause")}
-        <Input
+        <DatePicker
           id="muted-until"
-          type="datetime-local"
-          allowClear
+          showTime={{ format: "HH:mm" }}
+          format="YYYY-MM-DD HH:mm"
+          style={{ width: "100%", maxWidth: 320 }}
           value={pause}
-          onChange={(event) => setPause(event.target.value)}
+          onChange={setPause}
         />
       </label>
       <label htmlFor="muted-tasks">

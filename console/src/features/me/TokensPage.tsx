@@ -1,19 +1,29 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Alert, Button, Checkbox, DatePicker, Form, Input, Modal, Popconfirm } from "antd";
+import { Alert, Button, Checkbox, DatePicker, Form, Input, Popconfirm } from "antd";
 import dayjs, { type Dayjs } from "dayjs";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { queryClient } from "~/api/queries";
 import type { Page as PageOf, Token } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { copyText } from "~/lib/copy";
 import { withOffset } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
+import { FormDialog } from "~/ui/FormDialog";
 import { ListTable } from "~/ui/ListTable";
 import { Loaded, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
 import { useWord } from "~/ui/words";
+
+interface Fields {
+  name: string;
+  scopes: string[];
+  expires: Dayjs;
+}
+
+const inDays = (days: number) => dayjs().add(days, "day").endOf("day");
 
 /** Keys for machines: named, scoped, expiring, shown once. */
 export function TokensPage() {
@@ -27,7 +37,7 @@ export function TokensPage() {
   });
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["tokens"] });
   const create = useMutation({
-    mutationFn: ({ expires, ...fields }: { name: string; scopes: string[]; expires: Dayjs }) =>
+    mutationFn: ({ expires, ...fields }: Fields) =>
       call<{ token: string }>("POST", "/user/tokens", { body: { ...fields, expires_at: withOffset(expires) } }),
     onSuccess: async ({ token }) => {
       setOpen(false);
@@ -45,7 +55,7 @@ export function TokensPage() {
     </Button>
   );
   return (
-    <Page title={t("shell.tokens")} actions={button}>
+    <Page title={t("shell.tokens")} actions={listed.data?.total !== 0 && button}>
       {made && (
         <Alert
           type="success"
@@ -69,7 +79,7 @@ export function TokensPage() {
                 dataSource={page.data}
                 pagination={false}
                 columns={[
-                  { title: t("keyValue.name"), dataIndex: "name" },
+                  { title: t("keyValue.name"), render: (_, one) => <span className="name">{visible(one.name)}</span> },
                   {
                     title: t("tokens.scopes"),
                     render: (_, one) => one.scopes.map((scope) => word("tokens", scope)).join(t("recur.comma")),
@@ -95,32 +105,35 @@ export function TokensPage() {
           }
         </Loaded>
       </div>
-      <Modal open={open} title={t("tokens.new")} footer={null} onCancel={() => setOpen(false)} destroyOnHidden>
-        {create.error && <Failure error={create.error} />}
-        <Form
-          layout="vertical"
-          initialValues={{ scopes: ["read", "run"], expires: dayjs().add(90, "day") }}
-          onFinish={(fields) => create.mutate(fields)}
-        >
-          <Form.Item name="name" label={t("keyValue.name")} rules={[{ required: true, max: 100 }]}>
-            <Input autoFocus placeholder="CI" />
-          </Form.Item>
-          <Form.Item name="scopes" label={t("tokens.scopes")} rules={[{ type: "array", min: 1 }]}>
-            <Checkbox.Group
-              options={["read", "run", "write"].map((value) => ({
-                value,
-                label: t(`tokens.${value}` as "tokens.read"),
-              }))}
-            />
-          </Form.Item>
-          <Form.Item name="expires" label={t("tokens.expires")} rules={[{ required: true }]}>
-            <DatePicker showTime />
-          </Form.Item>
-          <Button type="primary" htmlType="submit" loading={create.isPending}>
-            {t("action.create")}
-          </Button>
-        </Form>
-      </Modal>
+      <FormDialog<Fields>
+        open={open}
+        title={t("tokens.new")}
+        ok={t("action.create")}
+        busy={create.isPending}
+        error={create.error}
+        initial={{ scopes: ["read", "run"], expires: inDays(90) }}
+        onFinish={(fields) => create.mutate(fields)}
+        onClose={() => setOpen(false)}
+      >
+        <Form.Item name="name" label={t("keyValue.name")} rules={[{ required: true, max: 100 }]}>
+          <Input autoFocus placeholder={t("tokens.example")} />
+        </Form.Item>
+        <Form.Item name="scopes" label={t("tokens.scopes")} rules={[{ type: "array", min: 1 }]}>
+          <Checkbox.Group
+            style={{ display: "grid", gap: 4 }}
+            options={["read", "run", "write"].map((value) => ({
+              value,
+              label: t(`tokens.hint.${value}` as "tokens.hint.read"),
+            }))}
+          />
+        </Form.Item>
+        <Form.Item name="expires" label={t("tokens.expires")} rules={[{ required: true }]}>
+          <DatePicker
+            showTime
+            presets={[30, 90, 365].map((count) => ({ label: t("tokens.days", { count }), value: inDays(count) }))}
+          />
+        </Form.Item>
+      </FormDialog>
     </Page>
   );
 }

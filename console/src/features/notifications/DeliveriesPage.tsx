@@ -51,7 +51,16 @@ export function DeliveriesPage() {
   const member = (useQuery(projects).data?.data ?? []).some((one) => one.can_write);
   const mayRetry = (one: Delivery) => user?.is_superuser || member || one.recipient.id === user?.id;
   const go = (change: Search) => void navigate({ to: ".", search: { ...search, page: undefined, ...change } as never });
-  const reason = (one: Delivery) => one.error ?? (one.reason && word("deliveryReason", one.reason));
+  const filtered = Boolean(search.run || search.task || search.status);
+  const overWhat = (one: Delivery) => one.channel.name ?? word("channels.kinds", one.channel.kind);
+  const toWhom = (one: Delivery) => (one.recipient.name && visible(one.recipient.name)) ?? `#${one.recipient.id}`;
+  const reason = (one: Delivery) =>
+    [
+      one.error ?? (one.reason && word("deliveryReason", one.reason)),
+      one.tries > 1 && t("report.tries", { count: one.tries }),
+    ]
+      .filter(Boolean)
+      .join(" · ");
   return (
     <Page title={t("nav.deliveries")}>
       {about?.mail_configured === false && (
@@ -59,7 +68,7 @@ export function DeliveriesPage() {
       )}
       {retry.error && <Failure error={retry.error} />}
       <div className="panel">
-        <div className="filters">
+        <div className="filters" style={!filtered && listed.data?.total === 0 ? { display: "none" } : undefined}>
           <Filter
             label={t("runs.status")}
             value={search.status}
@@ -72,10 +81,16 @@ export function DeliveriesPage() {
         <Loaded query={listed}>
           {(found) =>
             found.total === 0 ? (
-              <Empty text={t("deliveries.none")}>
-                <Link to="/tasks">
-                  <Button>{t("nav.tasks")}</Button>
-                </Link>
+              <Empty text={filtered ? t("deliveries.noneFound") : t("deliveries.none")}>
+                {filtered ? (
+                  <Button onClick={() => void navigate({ to: ".", search: {} as never })}>
+                    {t("action.clearFilters")}
+                  </Button>
+                ) : (
+                  <Link to="/tasks">
+                    <Button>{t("deliveries.go")}</Button>
+                  </Link>
+                )}
               </Empty>
             ) : (
               <ListTable<Delivery>
@@ -83,28 +98,29 @@ export function DeliveriesPage() {
                 dataSource={found.data}
                 pagination={paging(page, found.total, (next) => go({ page: next }))}
                 columns={[
-                  { title: t("runs.status"), render: (_, one) => <Status status={one.status} /> },
                   {
-                    title: t("deliveries.to"),
-                    render: (_, one) => (one.recipient.name && visible(one.recipient.name)) ?? `#${one.recipient.id}`,
+                    title: t("runs.status"),
+                    render: (_, one) => (
+                      <>
+                        <Status status={one.status} />
+                        {reason(one) && (
+                          <div className="faint small" style={{ maxWidth: 420, overflowWrap: "anywhere" }}>
+                            {reason(one)}
+                          </div>
+                        )}
+                      </>
+                    ),
                   },
+                  { title: t("deliveries.to"), render: (_, one) => toWhom(one) },
+                  { title: t("deliveries.over"), render: (_, one) => overWhat(one) },
                   {
-                    title: t("deliveries.over"),
-                    render: (_, one) => one.channel.name ?? word("channels.kinds", one.channel.kind),
-                  },
-                  {
-                    title: t("deliveries.task"),
+                    title: t("deliveries.run"),
                     render: (_, one) => (
                       <Link to={`/runs/${one.run_id}` as "/"} className="name">
                         {visible(one.task_name)}
                       </Link>
                     ),
                   },
-                  {
-                    title: t("tasks.reason"),
-                    render: (_, one) => reason(one) && <span style={{ overflowWrap: "anywhere" }}>{reason(one)}</span>,
-                  },
-                  { title: t("deliveries.tries"), dataIndex: "tries", className: "num" },
                   { title: t("deliveries.at"), render: (_, one) => <When at={one.ended_at ?? one.created_at} /> },
                   {
                     title: <span className="sr-only">{t("common.actions")}</span>,
@@ -132,9 +148,25 @@ export function DeliveriesPage() {
         size={720}
         title={visible(detail.data?.mail?.subject ?? t("nav.deliveries"))}
         onClose={() => setOpen(null)}
+        extra={detail.data && <Link to={`/runs/${detail.data.run_id}` as "/"}>{t("deliveries.openRun")}</Link>}
       >
         <Loaded query={detail}>
-          {(one) => (one.mail ? <pre className="mono">{visible(one.mail.text)}</pre> : <p>{t("deliveries.hidden")}</p>)}
+          {(one) => (
+            <div className="stack">
+              <div className="actions">
+                <Status status={one.status} /> {toWhom(one)} · {overWhat(one)} ·{" "}
+                <When at={one.ended_at ?? one.created_at} />
+              </div>
+              {reason(one) && <span className="faint">{reason(one)}</span>}
+              {one.mail ? (
+                <pre className="mono" style={{ margin: 0, lineHeight: 1.6 }}>
+                  {visible(one.mail.text)}
+                </pre>
+              ) : (
+                <span>{t("deliveries.hidden")}</span>
+              )}
+            </div>
+          )}
         </Loaded>
       </Drawer>
     </Page>

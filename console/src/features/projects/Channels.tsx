@@ -1,49 +1,63 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Alert, App, Button, Form, Input, Modal, Popconfirm, Select } from "antd";
+import { Alert, App, Button, Form, Input, Popconfirm, Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { queryClient } from "~/api/queries";
 import type { Channel, Page } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { Failure } from "~/ui/Failure";
+import { FormDialog } from "~/ui/FormDialog";
+import { ListTable } from "~/ui/ListTable";
 import { Loaded } from "~/ui/Page";
 import { useWord } from "~/ui/words";
 
 const KINDS = ["webhook", "feishu", "dingtalk", "wecom", "slack", "teams"];
+
+interface Fields {
+  name: string;
+  kind: string;
+  url?: string;
+  secret?: string;
+  notify: string;
+}
 
 /** Where a project's runs are told beside the owners' mail: webhooks and chats. */
 export function Channels({ pid, write }: { pid: number; write: boolean }) {
   const { t } = useTranslation();
   const word = useWord();
   const { message } = App.useApp();
-  const [open, setOpen] = useState(false);
+  const [editing, setEditing] = useState<Channel | "new" | null>(null);
   const [secret, setSecret] = useState<string | null>(null);
+  const old = editing === "new" ? null : editing;
   const listed = useQuery({
     queryKey: ["channels", pid],
     queryFn: () =>
       call<Page<Channel>>("GET", "/notifications/channels", { query: { project_id: pid, page_size: 100 } }),
   });
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["channels", pid] });
-  const create = useMutation({
-    mutationFn: ({
-      secret: given,
-      ...body
-    }: {
-      name: string;
-      kind: string;
-      url: string;
-      notify: string;
-      secret?: string;
-    }) =>
-      call<{ secret: string | null }>("POST", "/notifications/channels", {
-        body: { ...body, project_id: pid, ...(given && { secret: given }) },
-      }),
+  const save = useMutation({
+    mutationFn: ({ kind, secret: given, url, ...fields }: Fields) => {
+      const body = { ...fields, ...(given && { secret: given }), ...(url && { url }) };
+      return old
+        ? call<{ secret?: string | null }>("PUT", `/notifications/channels/${old.id}`, {
+            body: { ...body, language: old.language, enabled: old.enabled },
+            headers: { "If-Match": String(old.revision) },
+          })
+        : call<{ secret?: string | null }>("POST", "/notifications/channels", {
+            body: { ...body, kind, project_id: pid },
+          });
+    },
     onSuccess: async (made) => {
-      setOpen(false);
-      setSecret(made.secret);
+      setEditing(null);
+      setSecret(made.secret ?? null);
       await refresh();
     },
   });
+  const open = (channel: Channel | "new") => {
+    save.reset();
+    setEditing(channel);
+  };
   const test = useMutation({
     mutationFn: (id: number) =>
       call<{ ok: boolean; error: string | null }>("POST", `/notifications/channels/${id}/test`, { timeout: 30_000 }),
@@ -69,22 +83,29 @@ export function Channels({ pid, write }: { pid: number; write: boolean }) {
       )}
       {error && <Failure error={error} />}
       <Loaded query={listed}>
-        {(page) => (
-          <table className="grid cards">
-            <tbody>
-              {page.data.map((one) => (
-                <tr key={one.id}>
-                  <td>{one.name}</td>
-                  <td>{word("channels.kinds", one.kind)}</td>
-                  <td>
-                    <code className="mono">{one.host}</code>
-                  </td>
-                  <td>{t(`notify.${one.notify}` as "notify.always")}</td>
-                  <td>
-                    {write && (
+        {(page) =>
+          page.total === 0 ? (
+            <p className="faint">{t("channels.none")}</p>
+          ) : (
+            <ListTable<Channel>
+              rowKey="id"
+              dataSource={page.data}
+              pagination={false}
+              columns={[
+                { title: t("keyValue.name"), render: (_, one) => <span className="name">{visible(one.name)}</span> },
+                { title: t("channels.kind"), render: (_, one) => word("channels.kinds", one.kind) },
+                { title: t("channels.host"), render: (_, one) => <code className="mono">{one.host}</code> },
+                { title: t("tasks.notify"), render: (_, one) => t(`notify.${one.notify}` as "notify.always") },
+                {
+                  title: <span className="sr-only">{t("common.actions")}</span>,
+                  render: (_, one) =>
+                    write && (
                       <span className="actions">
                         <Button size="small" loading={test.isPending} onClick={() => test.mutate(one.id)}>
                           {t("channels.test")}
+                        </Button>
+                        <Button size="small" onClick={() => open(one)}>
+                          {t("action.edit")}
                         </Button>
                         <Popconfirm
                           title={t("channels.deleteSure", { name: one.name })}
@@ -95,56 +116,59 @@ export function Channels({ pid, write }: { pid: number; write: boolean }) {
                           </Button>
                         </Popconfirm>
                       </span>
-                    )}
-                  </td>
-                </tr>
-              ))}
-              {page.total === 0 && (
-                <tr>
-                  <td className="faint">{t("channels.none")}</td>
-                </tr>
-              )}
-            </tbody>
-          </table>
-        )}
+                    ),
+                },
+              ]}
+            />
+          )
+        }
       </Loaded>
       {write && (
-        <Button style={{ marginTop: 12 }} onClick={() => setOpen(true)}>
+        <Button style={{ marginTop: 12 }} onClick={() => open("new")}>
           + {t("channels.new")}
         </Button>
       )}
-      <Modal open={open} title={t("channels.new")} footer={null} onCancel={() => setOpen(false)} destroyOnHidden>
-        {create.error && <Failure error={create.error} />}
-        <Form
-          layout="vertical"
-          initialValues={{ kind: "webhook", notify: "on_failure" }}
-          onFinish={(fields) => create.mutate(fields)}
+      <FormDialog<Fields>
+        open={editing !== null}
+        title={old ? visible(old.name) : t("channels.new")}
+        ok={old ? t("action.save") : t("action.create")}
+        busy={save.isPending}
+        error={save.error}
+        initial={
+          old ? { name: old.name, kind: old.kind, notify: old.notify } : { kind: "webhook", notify: "on_failure" }
+        }
+        onFinish={(fields) => save.mutate(fields)}
+        onClose={() => setEditing(null)}
+      >
+        <Form.Item name="name" label={t("keyValue.name")} rules={[{ required: true, max: 100 }]}>
+          <Input autoFocus />
+        </Form.Item>
+        <Form.Item name="kind" label={t("channels.kind")}>
+          <Select
+            disabled={old !== null}
+            options={KINDS.map((value) => ({ value, label: word("channels.kinds", value) }))}
+          />
+        </Form.Item>
+        <Form.Item
+          name="url"
+          label="URL"
+          rules={[{ required: !old }]}
+          extra={old && t("channels.kept", { host: old.host })}
         >
-          <Form.Item name="name" label={t("keyValue.name")} rules={[{ required: true, max: 100 }]}>
-            <Input autoFocus />
-          </Form.Item>
-          <Form.Item name="kind" label={t("channels.kind")}>
-            <Select options={KINDS.map((value) => ({ value, label: word("channels.kinds", value) }))} />
-          </Form.Item>
-          <Form.Item name="url" label="URL" rules={[{ required: true }]}>
-            <Input placeholder="https://" />
-          </Form.Item>
-          <Form.Item name="secret" label={t("channels.secret")}>
-            <Input.Password visibilityToggle={false} autoComplete="off" />
-          </Form.Item>
-          <Form.Item name="notify" label={t("tasks.notify")}>
-            <Select
-              options={["always", "on_failure", "on_change"].map((value) => ({
-                value,
-                label: t(`notify.${value}` as "notify.always"),
-              }))}
-            />
-          </Form.Item>
-          <Button type="primary" htmlType="submit" loading={create.isPending}>
-            {t("action.create")}
-          </Button>
-        </Form>
-      </Modal>
+          <Input placeholder="https://" />
+        </Form.Item>
+        <Form.Item name="secret" label={t("channels.secret")} extra={!old && t("channels.secretHint")}>
+          <Input.Password visibilityToggle={false} autoComplete="off" />
+        </Form.Item>
+        <Form.Item name="notify" label={t("tasks.notify")}>
+          <Select
+            options={["always", "on_failure", "on_change"].map((value) => ({
+              value,
+              label: t(`notify.${value}` as "notify.always"),
+            }))}
+          />
+        </Form.Item>
+      </FormDialog>
     </section>
   );
 }

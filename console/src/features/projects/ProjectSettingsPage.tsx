@@ -1,15 +1,16 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { App, Button, Form, Input, Select } from "antd";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { people, queryClient } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { ListedUser, Page as PageOf, Project } from "~/api/types";
-import { JsonValue } from "~/features/steps/BodyEditor";
+import { pairVariables, variablePairs } from "~/features/steps/ValueInput";
 import { visible } from "~/lib/bidi";
-import type { Json } from "~/lib/json";
 import { Failure } from "~/ui/Failure";
+import { KeyValue } from "~/ui/KeyValue";
 import { Loaded, Page } from "~/ui/Page";
 import { Channels } from "./Channels";
 import { ProjectHead, useProject } from "./ProjectHead";
@@ -24,12 +25,12 @@ export function ProjectSettingsPage() {
       <ProjectHead pid={pid} />
       <Loaded query={project}>
         {(found) => (
-          <div className="stack">
-            <div className="halves">
-              <General key={found.revision} project={found} />
+          <div className="halves">
+            <General key={found.revision} project={found} />
+            <div className="stack">
               <Members pid={pid} />
+              <Channels pid={pid} write={found.can_write} />
             </div>
-            <Channels pid={pid} write={found.can_write} />
           </div>
         )}
       </Loaded>
@@ -40,16 +41,12 @@ export function ProjectSettingsPage() {
 function General({ project }: { project: Project }) {
   const { t } = useTranslation();
   const { message } = App.useApp();
-  const [form] = Form.useForm<{
-    name: string;
-    description: string;
-    variables: Record<string, Json>;
-    egress_allow: string[];
-  }>();
+  const [form] = Form.useForm<{ name: string; description: string; egress_allow: string[] }>();
+  const [variables, setVariables] = useState(() => variablePairs(project.variables));
   const save = useMutation({
     mutationFn: () =>
       call("PUT", `/catalog/projects/${project.id}`, {
-        body: form.getFieldsValue(true),
+        body: { ...form.getFieldsValue(true), variables: pairVariables(variables.filter(([name]) => name)) },
         headers: { "If-Match": String(project.revision) },
       }),
     onSuccess: async () => {
@@ -58,15 +55,16 @@ function General({ project }: { project: Project }) {
       void message.success(t("me.saved"));
     },
   });
-  const { name, description, variables, egress_allow } = project;
+  const { name, description, egress_allow } = project;
   return (
     <section className="panel">
+      <h2>{t("projects.general")}</h2>
       {save.error && <Failure error={save.error} />}
       <Form
         form={form}
         layout="vertical"
         disabled={!project.can_write}
-        initialValues={{ name, description, variables, egress_allow }}
+        initialValues={{ name, description, egress_allow }}
         onFinish={() => save.mutate()}
       >
         <Form.Item name="name" label={t("projects.name")} rules={[{ required: true, max: 100 }]}>
@@ -76,20 +74,21 @@ function General({ project }: { project: Project }) {
           <Input.TextArea rows={2} maxLength={2000} />
         </Form.Item>
         <h3>{t("environments.variables")}</h3>
-        <JsonValue
+        <p className="faint small">{t("projects.variablesHint", { how: "{{name}}" })}</p>
+        <KeyValue
           label={t("environments.variables")}
-          value={variables}
-          onChange={
-            project.can_write ? (next: Record<string, Json>) => form.setFieldValue("variables", next) : undefined
-          }
+          separator="="
+          pairs={variables}
+          onChange={setVariables}
+          readOnly={!project.can_write}
         />
         <Form.Item
           name="egress_allow"
           label={t("projects.egress")}
-          extra={t("projects.egressHint")}
+          extra={<small>{t("projects.egressHint")}</small>}
           style={{ marginTop: 16 }}
         >
-          <Select mode="tags" placeholder="10.0.0.0/8" />
+          <Select mode="tags" suffixIcon={null} placeholder={t("projects.egressExample")} />
         </Form.Item>
         {project.can_write && (
           <Button type="primary" htmlType="submit" loading={save.isPending}>
@@ -103,6 +102,7 @@ function General({ project }: { project: Project }) {
 
 function Members({ pid }: { pid: number }) {
   const { t } = useTranslation();
+  const { message } = App.useApp();
   const user = useSession()?.user;
   const known = useQuery(people()).data?.data ?? [];
   const members = useQuery({
@@ -111,6 +111,7 @@ function Members({ pid }: { pid: number }) {
   });
   const save = useMutation({
     mutationFn: (user_ids: number[]) => call("PUT", `/user/projects/${pid}/members`, { body: { user_ids } }),
+    onSuccess: () => void message.success(t("me.saved")),
     onSettled: () => queryClient.invalidateQueries({ queryKey: ["members", pid] }),
   });
   return (
@@ -139,7 +140,9 @@ function Members({ pid }: { pid: number }) {
           )
         }
       </Loaded>
-      <p className="faint small">{t("projects.membersHint")}</p>
+      <p className="faint small" style={{ margin: "6px 0 0" }}>
+        {t("projects.membersHint")}
+      </p>
     </section>
   );
 }

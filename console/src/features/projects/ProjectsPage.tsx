@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Button, Form, Input, Modal } from "antd";
+import { Button, Form, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -11,10 +11,16 @@ import { visible } from "~/lib/bidi";
 import { percent } from "~/lib/time";
 import { Empty } from "~/ui/Empty";
 import { Failure } from "~/ui/Failure";
+import { FormDialog } from "~/ui/FormDialog";
 import { ListTable } from "~/ui/ListTable";
 import { Loaded, Page } from "~/ui/Page";
 import { When } from "~/ui/When";
 import { useSample } from "./sample";
+
+interface Fields {
+  name: string;
+  description?: string;
+}
 
 /** Every project, and where the reader may write. */
 export function ProjectsPage() {
@@ -31,7 +37,7 @@ export function ProjectsPage() {
   const sample = useSample();
   const [open, setOpen] = useState(false);
   const create = useMutation({
-    mutationFn: (body: { name: string; description?: string }) => call<Project>("POST", "/catalog/projects", { body }),
+    mutationFn: (body: Fields) => call<Project>("POST", "/catalog/projects", { body }),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ["projects"] });
       setOpen(false);
@@ -65,7 +71,11 @@ export function ProjectsPage() {
                 columns={[
                   {
                     title: t("projects.name"),
-                    render: (_, one) => <Link to={`/p/${one.id}/cases` as "/"}>{visible(one.name)}</Link>,
+                    render: (_, one) => (
+                      <Link to={`/p/${one.id}/cases` as "/"} className="name">
+                        {visible(one.name)}
+                      </Link>
+                    ),
                   },
                   { title: t("projects.description"), render: (_, one) => visible(one.description) },
                   { title: t("projects.cases"), dataIndex: "case_count", className: "num" },
@@ -94,20 +104,22 @@ export function ProjectsPage() {
           }
         </Loaded>
       </div>
-      <Modal open={open} title={t("projects.new")} footer={null} onCancel={() => setOpen(false)} destroyOnHidden>
-        {create.error && <Failure error={create.error} />}
-        <Form layout="vertical" onFinish={(fields) => create.mutate(fields)}>
-          <Form.Item name="name" label={t("projects.name")} rules={[{ required: true, max: 100 }]}>
-            <Input autoFocus />
-          </Form.Item>
-          <Form.Item name="description" label={t("projects.description")}>
-            <Input.TextArea rows={2} maxLength={2000} />
-          </Form.Item>
-          <Button type="primary" htmlType="submit" loading={create.isPending}>
-            {t("action.create")}
-          </Button>
-        </Form>
-      </Modal>
+      <FormDialog<Fields>
+        open={open}
+        title={t("projects.new")}
+        ok={t("action.create")}
+        busy={create.isPending}
+        error={create.error}
+        onFinish={(fields) => create.mutate(fields)}
+        onClose={() => setOpen(false)}
+      >
+        <Form.Item name="name" label={t("projects.name")} rules={[{ required: true, max: 100 }]}>
+          <Input autoFocus />
+        </Form.Item>
+        <Form.Item name="description" label={t("projects.description")}>
+          <Input.TextArea rows={2} maxLength={2000} />
+        </Form.Item>
+      </FormDialog>
     </Page>
   );
 }

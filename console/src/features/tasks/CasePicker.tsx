@@ -9,6 +9,8 @@ import { currentProject } from "~/features/home/project";
 import { visible } from "~/lib/bidi";
 import { ListTable } from "~/ui/ListTable";
 
+const MOST = 1000;
+
 interface Props {
   picked: number[];
   items: CaseItem[];
@@ -18,18 +20,17 @@ interface Props {
 /** The chosen cases in their order, and a dialog to choose them by project, module and name. */
 export function CasePicker({ picked, items, onChange }: Props) {
   const { t } = useTranslation();
-  const [open, setOpen] = useState(false);
+  const [chosen, setChosen] = useState<number[] | null>(null);
   const names = new Map(items.map((one) => [one.id, one.name]));
   return (
     <>
       {picked.length > 0 && (
         <div className="picked">
           {picked.map((id) => (
-            <span key={id}>
+            <span key={id} className="chip">
               {visible(names.get(id) ?? `#${id}`)}
               <button
                 type="button"
-                className="link"
                 aria-label={t("action.remove", { what: names.get(id) ?? id })}
                 onClick={() => onChange(picked.filter((one) => one !== id))}
               >
@@ -39,17 +40,20 @@ export function CasePicker({ picked, items, onChange }: Props) {
           ))}
         </div>
       )}
-      <Button onClick={() => setOpen(true)}>{t("tasks.chooseCases")}</Button>
+      <Button onClick={() => setChosen(picked)}>{t("tasks.chooseCases")}</Button>
       <Modal
-        open={open}
+        open={chosen !== null}
         width={860}
         title={t("tasks.chooseCases")}
-        onCancel={() => setOpen(false)}
-        onOk={() => setOpen(false)}
-        cancelButtonProps={{ style: { display: "none" } }}
+        okText={t("tasks.take", { count: (chosen ?? picked).length })}
+        onCancel={() => setChosen(null)}
+        onOk={() => {
+          onChange(chosen ?? picked);
+          setChosen(null);
+        }}
         destroyOnHidden
       >
-        <Chooser picked={picked} onChange={onChange} />
+        <Chooser picked={chosen ?? picked} onChange={setChosen} />
       </Modal>
     </>
   );
@@ -97,7 +101,7 @@ function Chooser({ picked, onChange }: Omit<Props, "items">) {
           allowClear
           showSearch={{ optionFilterProp: "label" }}
           aria-label={t("cases.module")}
-          placeholder={t("cases.module")}
+          placeholder={t("tasks.anyModule")}
           style={{ width: 220 }}
           value={module}
           options={tree.map((one) => ({ value: one.id, label: one.path.join(" / ") }))}
@@ -116,7 +120,7 @@ function Chooser({ picked, onChange }: Omit<Props, "items">) {
             setPage(1);
           }}
         />
-        <span className="num">{picked.length}/1000</span>
+        <span className="num">{t("tasks.chosen", { count: picked.length, most: MOST })}</span>
       </div>
       <ListTable<CaseItem>
         rowKey="id"
@@ -129,7 +133,7 @@ function Chooser({ picked, onChange }: Omit<Props, "items">) {
             const ids = changed.map((one) => one.id);
             onChange(
               on
-                ? [...picked, ...ids.filter((id) => !picked.includes(id))].slice(0, 1000)
+                ? [...picked, ...ids.filter((id) => !picked.includes(id))].slice(0, MOST)
                 : picked.filter((id) => !ids.includes(id)),
             );
           },
@@ -139,10 +143,11 @@ function Chooser({ picked, onChange }: Omit<Props, "items">) {
           pageSize: 10,
           total: cases.data?.total ?? 0,
           showSizeChanger: false,
+          hideOnSinglePage: true,
           onChange: setPage,
         }}
         columns={[
-          { title: t("cases.name"), render: (_, one) => visible(one.name) },
+          { title: t("cases.name"), render: (_, one) => <span className="name">{visible(one.name)}</span> },
           { title: t("cases.tags"), render: (_, one) => one.tags.join(", ") },
           { title: t("cases.steps"), dataIndex: "step_count" },
         ]}

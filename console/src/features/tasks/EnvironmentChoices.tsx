@@ -16,7 +16,8 @@ export function EnvironmentChoices({ projectIds, chosen, usual, onChange }: Prop
   const { t } = useTranslation();
   const names = useQuery(projects).data?.data ?? [];
   const listed = useQueries({ queries: projectIds.map((pid) => environments(pid)) });
-  if (!projectIds.length) return <span className="faint">{t("tasks.chooseCasesFirst")}</span>;
+  if (!projectIds.length)
+    return <Select disabled aria-label={t("environments.one")} placeholder={t("tasks.chooseCasesFirst")} />;
   return (
     <div className="stack" style={{ gap: 8 }}>
       {projectIds.map((pid, index) => {

@@ -8,12 +8,13 @@ import { ApiError, call, idempotencyKey } from "~/api/client";
 import { people, queryClient, settings } from "~/api/queries";
 import { useSession } from "~/api/session";
 import type { CaseItem, Page as PageOf, Task } from "~/api/types";
+import { visible } from "~/lib/bidi";
 import { withOffset } from "~/lib/time";
 import { Failure } from "~/ui/Failure";
 import { Page } from "~/ui/Page";
 import { CasePicker } from "./CasePicker";
 import { EnvironmentChoices } from "./EnvironmentChoices";
-import { Preview } from "./Preview";
+import { cronFault, Preview, usePreview } from "./Preview";
 import { inTenMinutes, type When, WhenFields } from "./WhenFields";
 
 interface Props {
@@ -48,7 +49,9 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
   const [picked, setPicked] = useState<number[]>(caseIds);
   const [chosen, setChosen] = useState<Record<string, number>>(task?.environments ?? {});
   const [when, setWhen] = useState<When>(() => initialWhen(task, zone));
+  const preview = usePreview(when);
   const owners = Form.useWatch("owner_ids", form) ?? [];
+  const notify = Form.useWatch("notify", form) ?? "always";
   const self = user ? [{ id: user.id, username: user.username, real_name: user.name }] : [];
   const known = useQuery(people()).data?.data ?? self;
   const ids = picked.slice(0, 200).join(",");
@@ -123,7 +126,7 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
     notify: task?.notify ?? "always",
   };
   return (
-    <Page title={editing ? task?.task_name : t("tasks.new")}>
+    <Page title={editing ? t("tasks.editTitle", { name: visible(task?.task_name ?? "") }) : t("tasks.new")}>
       {editing && task?.status !== "pending" && (
         <Alert type="info" showIcon title={t("tasks.onlyPending")} style={{ marginBottom: 12 }} />
       )}
@@ -146,7 +149,7 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
             <Input maxLength={200} placeholder={t("tasks.nameHint")} />
           </Form.Item>
           <Form.Item
-            label={`${t("tasks.cases")} ${picked.length}/1000`}
+            label={picked.length ? t("tasks.casesCount", { count: picked.length }) : t("tasks.cases")}
             {...(picked.length || !fault("case_ids").help
               ? fault("case_ids")
               : { ...fault("case_ids"), help: t("tasks.casesNeeded") })}
@@ -162,7 +165,11 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
             />
           </Form.Item>
           <Form.Item label={t("tasks.when")} {...(fault("startTime").help ? fault("startTime") : fault("cron"))}>
-            <WhenFields value={when} onChange={changed(setWhen)} />
+            <WhenFields
+              value={when}
+              wrong={when.kind === "cron" && cronFault(preview) !== null}
+              onChange={changed(setWhen)}
+            />
           </Form.Item>
           <Form.Item
             name="owner_ids"
@@ -182,13 +189,14 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
           <Form.Item name="parallel" label={t("tasks.mode")}>
             <Radio.Group
               options={[
-                { value: 0, label: t("tasks.serial") },
-                { value: 1, label: t("tasks.parallel") },
+                { value: 0, label: t("tasks.serialHint") },
+                { value: 1, label: t("tasks.parallelHint") },
               ]}
             />
           </Form.Item>
           <Collapse
             ghost
+            styles={{ header: { paddingInline: 0 }, body: { paddingInline: 0 } }}
             items={[
               {
                 key: "more",
@@ -247,12 +255,15 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
             <Button disabled={save.isPending} onClick={() => submit(true)}>
               {t("tasks.saveAndRun")}
             </Button>
+            <Button type="text" onClick={() => void navigate({ to: (task ? `/tasks/${task.id}` : "/tasks") as "/" })}>
+              {t("action.cancel")}
+            </Button>
           </div>
         </Form>
-        <aside className="panel preview" aria-label={t("tasks.preview")}>
-          <Preview when={when} />
+        <aside className="panel preview" aria-label={t("tasks.nextTimes")}>
+          <Preview when={when} preview={preview} />
           <p>
-            {t("tasks.mailTo", {
+            {t(`tasks.mailTo.${notify}` as "tasks.mailTo.always", {
               names:
                 owners
                   .map((id: number) => known.find((one) => one.id === id))

@@ -1,22 +1,21 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { App, Button, Descriptions, Popconfirm, Tabs } from "antd";
+import { App, Button, Popconfirm, Tabs } from "antd";
 import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError, call, idempotencyKey } from "~/api/client";
-import { people, queryClient } from "~/api/queries";
+import { queryClient } from "~/api/queries";
 import { useSession } from "~/api/session";
-import type { CaseItem, Cursor, NextTimes, Page as PageOf, Run, Task } from "~/api/types";
+import type { Cursor, NextTimes, Run, Task } from "~/api/types";
 import { RunTable } from "~/features/runs/RunTable";
 import { Trends } from "~/features/runs/Trends";
 import { visible } from "~/lib/bidi";
 import { Loaded, LoadedPage, Page } from "~/ui/Page";
-import { Status } from "~/ui/Status";
-import { When } from "~/ui/When";
 import { Ledger } from "./Ledger";
-import { recurrence } from "./recurrence";
+import { TaskFacts } from "./TaskFacts";
 import { Times } from "./Times";
 import { useTaskStream } from "./useTasks";
+import "./tasks.css";
 
 const OPEN = new Set(["pending", "running"]);
 
@@ -42,13 +41,6 @@ export function TaskPage() {
     refetchInterval: () => (live.current ? false : 15_000),
   });
   const user = useSession()?.user;
-  const known = new Map((useQuery(people()).data?.data ?? []).map((one) => [one.id, one.real_name || one.username]));
-  const caseIds = task.data?.case_ids.slice(0, 200).join(",") ?? "";
-  const cases = useQuery({
-    queryKey: ["cases", "of", caseIds],
-    queryFn: () => call<PageOf<CaseItem>>("GET", "/catalog/cases", { query: { ids: caseIds, page_size: 200 } }),
-    enabled: caseIds !== "",
-  });
   const refresh = () =>
     Promise.all(
       [["task", id], ["next", id], ["ledger", id], ["runs"], ["tasks"]].map((queryKey) =>
@@ -100,7 +92,7 @@ export function TaskPage() {
                   </Link>
                 )}
                 <Link to="/tasks/new" search={{ copy: String(id) } as never}>
-                  <Button>{t("action.copy")}</Button>
+                  <Button type={found.status === "cancelled" ? "primary" : "default"}>{t("tasks.copy")}</Button>
                 </Link>
                 {found.status === "pending" && (
                   <Popconfirm
@@ -119,69 +111,7 @@ export function TaskPage() {
           <div className="stack">
             <div className="halves">
               <section className="panel">
-                <Descriptions
-                  column={1}
-                  size="small"
-                  items={[
-                    {
-                      key: "status",
-                      label: t("runs.status"),
-                      children: <Status status={found.paused ? "paused" : found.status} />,
-                    },
-                    {
-                      key: "when",
-                      label: t("tasks.when"),
-                      children: found.cron ? (
-                        `${recurrence(found.cron, t)} (${found.timezone})`
-                      ) : (
-                        <When at={found.scheduled_at} full />
-                      ),
-                    },
-                    {
-                      key: "owners",
-                      label: t("tasks.owners"),
-                      children: found.owner_ids.map((one) => known.get(one) ?? `#${one}`).join(", "),
-                    },
-                    {
-                      key: "cases",
-                      label: `${t("tasks.cases")} ${found.case_ids.length || ""}`,
-                      children: (
-                        <span>
-                          {found.case_ids.slice(0, 12).map((one) => {
-                            const item = cases.data?.data.find((known) => known.id === one);
-                            return (
-                              <span key={one} style={{ marginInlineEnd: 10 }}>
-                                {item ? (
-                                  <Link to={`/p/${item.project_id}/cases/${one}` as "/"}>{visible(item.name)}</Link>
-                                ) : (
-                                  `#${one}`
-                                )}
-                              </span>
-                            );
-                          })}
-                          {found.case_ids.length > 12 && "…"}
-                        </span>
-                      ),
-                    },
-                    {
-                      key: "mode",
-                      label: t("tasks.mode"),
-                      children: found.parallel ? `${t("tasks.parallel")} ${found.max_parallel}` : t("tasks.serial"),
-                    },
-                    {
-                      key: "overlap",
-                      label: t("tasks.overlap"),
-                      children: t(`overlap.${found.overlap}` as "overlap.skip"),
-                    },
-                    { key: "retry", label: t("steps.retries"), children: found.max_retries },
-                    {
-                      key: "notify",
-                      label: t("tasks.notify"),
-                      children: t(`notify.${found.notify}` as "notify.always"),
-                    },
-                    { key: "count", label: t("tasks.count"), children: found.execution_count },
-                  ]}
-                />
+                <TaskFacts task={found} />
               </section>
               <section className="panel">
                 <h2>{t("tasks.nextTimes")}</h2>
@@ -191,7 +121,9 @@ export function TaskPage() {
                     times.times.length && OPEN.has(found.status) ? (
                       <Times times={times} />
                     ) : (
-                      <p className="faint">{t("tasks.nothingDue")}</p>
+                      <p className="faint" style={{ margin: 0 }}>
+                        {t("tasks.nothingDue")}
+                      </p>
                     )
                   }
                 </Loaded>
@@ -203,7 +135,7 @@ export function TaskPage() {
                 {
                   key: "ledger",
                   label: t("tasks.ledger"),
-                  children: <Ledger id={id} firstDue={found.next_due_at} live={live} />,
+                  children: <Ledger task={found} live={live} />,
                 },
                 {
                   key: "runs",
@@ -212,8 +144,21 @@ export function TaskPage() {
                     <>
                       <Trends by={{ task_id: id }} />
                       <Loaded query={runs}>
-                        {({ data }) =>
-                          data.length ? <RunTable runs={data} /> : <p className="faint">{t("runs.none")}</p>
+                        {({ data, next_cursor }) =>
+                          data.length ? (
+                            <>
+                              <RunTable runs={data} ofTask />
+                              {next_cursor && (
+                                <p style={{ margin: "12px 0 0" }}>
+                                  <Link to="/runs" search={{ task: String(id) } as never}>
+                                    {t("tasks.allRuns")}
+                                  </Link>
+                                </p>
+                              )}
+                            </>
+                          ) : (
+                            <p className="faint">{t("runs.none")}</p>
+                          )
                         }
                       </Loaded>
                     </>

@@ -36,6 +36,7 @@ export function TasksPage() {
     project_id: search.project,
     owner_id: owner,
     search: search.q,
+    sort: "next_due_at",
     page,
     page_size: 20,
   };
@@ -57,15 +58,16 @@ export function TasksPage() {
   live.current = stream === "live";
   const go = (change: Search) => void navigate({ to: ".", search: { ...search, page: undefined, ...change } as never });
   const filtered = Object.keys(search).some((key) => key !== "page");
+  const none = !filtered && tasks.data?.total === 0;
   const button = listed.some((one) => one.can_write) && (
     <Link to="/tasks/new">
       <Button type="primary">{t("tasks.new")}</Button>
     </Link>
   );
   return (
-    <Page title={t("nav.tasks")} actions={button}>
+    <Page title={t("nav.tasks")} actions={!none && button}>
       <div className="panel">
-        <div className="filters">
+        <div className="filters" style={none ? { display: "none" } : undefined}>
           <Input.Search
             allowClear
             style={{ width: 220 }}
@@ -75,13 +77,13 @@ export function TasksPage() {
             onSearch={(q) => go({ q: q || undefined })}
           />
           <Filter
-            label={t("runs.status")}
+            label={t("runs.anyStatus")}
             value={search.status}
             options={STATUSES.map((value) => ({ value, label: t(`status.${value}` as "status.passed") }))}
             onChange={(status) => go({ status })}
           />
           <Filter
-            label={t("shell.project")}
+            label={t("runs.anyProject")}
             value={search.project}
             options={listed.map((one) => ({ value: String(one.id), label: visible(one.name) }))}
             onChange={(project) => go({ project })}
@@ -132,12 +134,12 @@ export function TasksPage() {
                   },
                   {
                     title: t("tasks.next"),
-                    render: (_, one) => <When at={one.paused ? null : one.next_due_at} far />,
+                    render: (_, one) => !one.paused && one.next_due_at && <When at={one.next_due_at} far />,
                   },
                   {
                     title: t("tasks.last"),
                     render: (_, one) =>
-                      one.last_run ? (
+                      one.last_run && (
                         <Link
                           to={(one.last_run.run_id ? `/runs/${one.last_run.run_id}` : `/tasks/${one.id}`) as "/"}
                           className="actions nowrap"
@@ -145,8 +147,6 @@ export function TasksPage() {
                           <Status status={one.last_run.status} />{" "}
                           <span className="num">{percent(one.last_run.pass_rate)}</span>
                         </Link>
-                      ) : (
-                        "–"
                       ),
                   },
                   {
@@ -157,7 +157,10 @@ export function TasksPage() {
                     title: t("tasks.cases"),
                     render: (_, one) => <span className="num">{one.targets.length ? "…" : one.case_ids.length}</span>,
                   },
-                  { title: t("tasks.lag"), render: (_, one) => <span className="num">{duration(one.lag_ms)}</span> },
+                  {
+                    title: t("tasks.lag"),
+                    render: (_, one) => one.lag_ms !== null && <span className="num">{duration(one.lag_ms)}</span>,
+                  },
                 ]}
               />
             )

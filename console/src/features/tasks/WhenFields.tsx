@@ -8,20 +8,26 @@ import "./tasks.css";
 export type When = { kind: "once"; at: Dayjs } | { kind: "cron"; cron: string; zone: string };
 
 const ZONES = Intl.supportedValuesOf("timeZone");
+const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** The first full minute that is ten minutes away. */
 export function inTenMinutes(): Dayjs {
   return dayjs().add(11, "minute").startOf("minute");
 }
 
+interface Props {
+  value: When;
+  /** The server refuses the cron expression. */
+  wrong: boolean;
+  onChange: (when: When) => void;
+}
+
 /** When a task is due: by a preset, by cron, or once. Presets and cron are the same expression seen twice. */
-export function WhenFields({ value, onChange }: { value: When; onChange: (when: When) => void }) {
+export function WhenFields({ value, wrong, onChange }: Props) {
   const { t } = useTranslation();
   const preset = value.kind === "cron" ? fromCron(value.cron) : null;
   const [typed, setTyped] = useState(value.kind === "cron" && !preset);
-  const [zone, setZone] = useState(
-    value.kind === "cron" ? value.zone : Intl.DateTimeFormat().resolvedOptions().timeZone,
-  );
+  const [zone, setZone] = useState(value.kind === "cron" ? value.zone : OWN_ZONE);
   const mode = value.kind === "once" ? "once" : typed || !preset ? "cron" : "preset";
   const setMode = (next: string) => {
     setTyped(next === "cron");
@@ -49,57 +55,66 @@ export function WhenFields({ value, onChange }: { value: When; onChange: (when: 
         options={[
           { value: "preset", label: t("tasks.recurring") },
           { value: "once", label: t("tasks.once") },
-          { value: "cron", label: "cron" },
+          { value: "cron", label: t("tasks.cron") },
         ]}
         onChange={setMode}
       />
-      {value.kind === "once" && (
+      {value.kind === "once" ? (
+        <>
+          <div className="actions">
+            <DatePicker
+              showTime
+              aria-label={t("tasks.when")}
+              value={value.at}
+              allowClear={false}
+              onChange={(at) => at && onChange({ kind: "once", at })}
+            />
+            <span className="faint">{OWN_ZONE}</span>
+          </div>
+          <div className="actions">
+            {soon
+              .filter(([, at]) => at.isAfter(dayjs()))
+              .map(([label, at]) => (
+                <Button key={label} onClick={() => onChange({ kind: "once", at })}>
+                  {label}
+                </Button>
+              ))}
+          </div>
+        </>
+      ) : (
         <div className="actions">
-          <DatePicker
-            showTime
-            aria-label={t("tasks.when")}
-            value={value.at}
-            allowClear={false}
-            onChange={(at) => at && onChange({ kind: "once", at })}
+          {mode === "preset" && preset ? (
+            <PresetFields preset={preset} onChange={(next) => setCron(toCron(next))} />
+          ) : (
+            <Input
+              className="mono"
+              aria-label={t("tasks.cron")}
+              aria-invalid={wrong}
+              status={wrong ? "error" : undefined}
+              value={value.cron}
+              style={{ width: 200 }}
+              onChange={(event) => setCron(event.target.value)}
+            />
+          )}
+          <Select
+            showSearch
+            aria-label={t("tasks.zone")}
+            prefix={<span className="faint">{t("tasks.zone")}</span>}
+            style={{ width: 260 }}
+            value={zone}
+            options={[...new Set([zone, ...ZONES, "UTC"])].map((one) => ({ value: one, label: one }))}
+            onChange={(next) => {
+              setZone(next);
+              onChange({ ...value, zone: next });
+            }}
           />
-          {soon
-            .filter(([, at]) => at.isAfter(dayjs()))
-            .map(([label, at]) => (
-              <Button key={label} size="small" onClick={() => onChange({ kind: "once", at })}>
-                {label}
-              </Button>
-            ))}
         </div>
       )}
-      {mode === "preset" && preset && <PresetFields preset={preset} onChange={(next) => setCron(toCron(next))} />}
-      {mode === "cron" && value.kind === "cron" && (
-        <>
-          <Input
-            className="mono"
-            aria-label="cron"
-            value={value.cron}
-            style={{ maxWidth: 260 }}
-            onChange={(event) => setCron(event.target.value)}
-          />
-          {mended && (
-            <Button size="small" style={{ alignSelf: "start" }} onClick={() => setCron(mended)}>
-              {t("tasks.dropSeconds", { cron: mended })}
-            </Button>
-          )}
-        </>
-      )}
-      {value.kind === "cron" && (
-        <Select
-          showSearch
-          aria-label={t("tasks.zone")}
-          style={{ maxWidth: 260 }}
-          value={zone}
-          options={[...new Set([zone, ...ZONES, "UTC"])].map((one) => ({ value: one, label: one }))}
-          onChange={(next) => {
-            setZone(next);
-            onChange({ ...value, zone: next });
-          }}
-        />
+      {mode === "cron" && <span className="faint small">{t("tasks.cronHint")}</span>}
+      {mended && (
+        <Button style={{ alignSelf: "start" }} onClick={() => setCron(mended)}>
+          {t("tasks.dropSeconds")} <code className="mono">{mended}</code>
+        </Button>
       )}
     </div>
   );
@@ -117,7 +132,7 @@ function PresetFields({ preset, onChange }: { preset: Preset; onChange: (preset:
     month: { every: "month", day: 1, time },
   };
   return (
-    <div className="actions">
+    <>
       <Select
         aria-label={t("tasks.every")}
         style={{ width: 140 }}
@@ -175,6 +190,6 @@ function PresetFields({ preset, onChange }: { preset: Preset; onChange: (preset:
           onChange={(at) => at && onChange({ ...preset, time: at.format("HH:mm") })}
         />
       )}
-    </div>
+    </>
   );
 }
