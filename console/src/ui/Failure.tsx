@@ -31,6 +31,7 @@ export function Failure({ error, retry, atFields }: Props) {
     t("error.code", { code: api.code }),
     ...(api.requestId ? [t("error.request", { id: api.requestId })] : []),
   ];
+  if (atFields) return <Alert type="error" showIcon role="alert" title={t("error.atFields")} />;
   const faults = api?.errors.map((fault) => `${fault.field}: ${fault.msg ?? fault.reason}`) ?? [];
   return (
     <Alert
@@ -40,7 +41,9 @@ export function Failure({ error, retry, atFields }: Props) {
       title={error instanceof Error ? error.message : String(error)}
       description={
         <>
-          {!atFields && faults.map((fault) => <div key={fault}>{fault}</div>)}
+          {faults.map((fault) => (
+            <div key={fault}>{fault}</div>
+          ))}
           {api && api.status >= 500 && <div>{t("error.server")}</div>}
           {details && <div className="faint small">{details.join(" · ")}</div>}
           {retry && (

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { environments, modules, settings } from "~/api/queries";
 import type { CaseRead, Document, Project } from "~/api/types";
+import { ReadOnly } from "~/features/projects/ProjectHead";
 import { RunButton } from "~/features/runs/RunButton";
 import { numberOf, placeOf } from "~/features/steps/tree";
 import { visible } from "~/lib/bidi";
@@ -102,7 +103,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
         if (write && !save.isPending && !sameJson(now, base?.document ?? blank)) save.mutate({ document: now, old });
       } else if (event.key === "Enter") {
         event.preventDefault();
-        tryOut(latest.current, tab === "steps" && place?.startsWith("steps") ? numberOf(place) : undefined);
+        if (write) tryOut(latest.current, tab === "steps" && place?.startsWith("steps") ? numberOf(place) : undefined);
       }
     };
     window.addEventListener("keydown", onKey);
@@ -131,7 +132,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
   );
   const actions = (
     <>
-      {listed.length > 0 && (
+      {write && listed.length > 0 && (
         <Select
           aria-label={t("environments.one")}
           style={{ width: 260 }}
@@ -186,8 +187,8 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
   );
   return (
     <Page up={up} title={title} actions={actions}>
-      <div className="stack">
-        {!write && <Alert type="info" showIcon title={t("projects.readOnly")} />}
+      <div className={write ? "stack" : "stack read-only"}>
+        {!write && <ReadOnly />}
         {draft.found && (
           <Alert
             type="warning"

@@ -1,11 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation } from "@tanstack/react-router";
-import { Alert } from "antd";
+import { Alert, App, Button } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { projects, queryClient } from "~/api/queries";
+import { useSession } from "~/api/session";
 import type { Project } from "~/api/types";
+import { copyText } from "~/lib/copy";
 
 /** One project: out of the list that every page has, or asked for where it is not among those. */
 export function useProject(pid: number) {
@@ -45,8 +47,30 @@ export function ProjectHead({ pid, children }: { pid: number; children?: ReactNo
         {children}
       </nav>
       {project && !project.can_write && (
-        <Alert type="info" showIcon title={t("projects.readOnly")} style={{ marginBottom: 12 }} />
+        <div style={{ marginBottom: 16 }}>
+          <ReadOnly />
+        </div>
       )}
     </>
+  );
+}
+
+/** Says that one only reads, and gives the words with which to ask for more. */
+export function ReadOnly() {
+  const { t } = useTranslation();
+  const user = useSession()?.user;
+  const { message } = App.useApp();
+  const ask = t("projects.askToWrite", { name: user?.username });
+  return (
+    <Alert
+      type="info"
+      showIcon
+      title={t("projects.readOnly")}
+      action={
+        <Button size="small" onClick={() => void copyText(ask).then(() => message.success(t("action.copied")))}>
+          {t("projects.copyAsk")}
+        </Button>
+      }
+    />
   );
 }
