@@ -126,7 +126,12 @@ async function pick(page: Page, text: string, inside = 2): Promise<void> {
     [text, inside] as const,
   );
   if (!place) throw new Error(`${text} is not in the answer`);
+  const scrolled = () => page.evaluate(() => window.scrollY);
+  const before = await scrolled();
   await page.mouse.click(place.x, place.y);
+  // The menu has the focus, and the page stays where it was.
+  await expect(page.locator(".pick-menu button").first()).toBeFocused();
+  expect(await scrolled()).toBe(before);
 }
 
 test("11: a click or Enter on a value adds assertion and capture with a path that is judged passed, for awkward keys too", async ({

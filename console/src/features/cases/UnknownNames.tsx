@@ -52,7 +52,7 @@ export function UnknownNames({ pid, names, environment }: Props) {
                   setAdding(name);
                 }}
               >
-                <code className="mono">{`{{${name}}}`}</code> {t("names.add")}
+                <code className="mono">{`{{${name}}}`}</code> {environment ? t("names.add") : "…"}
               </Button>
             ))}
           </span>

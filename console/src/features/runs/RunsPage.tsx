@@ -73,11 +73,17 @@ export function RunsPage() {
               onChange={(project) => go({ project })}
               width={180}
             />
+            <Filter
+              label={t("runs.anyOwner")}
+              value={search.owner}
+              options={[{ value: "me", label: t("runs.mine") }]}
+              onChange={(owner) => go({ owner })}
+            />
             {(["from", "to"] as const).map((end) => (
               <Input
                 key={end}
                 type="date"
-                style={{ width: 180, height: 32 }}
+                style={{ width: 180, minWidth: 176, height: 32 }}
                 prefix={<span className="faint">{t(`runs.${end}`)}</span>}
                 aria-label={t(`runs.${end}`)}
                 value={search[end] ? dayjs(search[end]).format("YYYY-MM-DD") : ""}
@@ -87,12 +93,6 @@ export function RunsPage() {
                 }}
               />
             ))}
-            <Filter
-              label={t("runs.anyOwner")}
-              value={search.owner}
-              options={[{ value: "me", label: t("runs.mine") }]}
-              onChange={(owner) => go({ owner })}
-            />
             {filtered && (
               <Button onClick={() => void navigate({ to: ".", search: {} as never })}>
                 {t("action.clearFilters")}

@@ -31,7 +31,12 @@ export function Trends({
   });
   if (trends.error instanceof ApiError && trends.error.status < 500) return null;
   const points = trends.data?.data.filter((point) => point.pass_rate !== null) ?? [];
-  if (points.length < 2) return none && trends.isSuccess ? <p className="faint">{none}</p> : null;
+  if (points.length < 2)
+    return none && trends.isSuccess ? (
+      <p className="faint" style={{ margin: 0 }}>
+        {none}
+      </p>
+    ) : null;
   return (
     <section className={className}>
       {title !== null && <h3>{title ?? t("runs.trend", { count: days })}</h3>}

@@ -131,6 +131,9 @@ export function HeaderTable({ headers, onAssert, onCapture }: HeaderProps) {
   );
 }
 
+/** Without scrolling to where it is before it has its place. */
+const focusFirst = (menu: HTMLElement | null) => menu?.querySelector("button")?.focus({ preventScroll: true });
+
 function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert" | "onCapture">) {
   const { t } = useTranslation();
   const { message } = App.useApp();
@@ -176,15 +179,15 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
   };
   const scalar = picked && picked.kind !== "object" && picked.kind !== "array";
   const menu = picked && (
-    <div className="pick-menu">
+    <div className="pick-menu" ref={focusFirst}>
       <Mono text={picked.path} limit={200} />
       {onAssert && scalar && (
-        <Button type="text" autoFocus onClick={() => add("==", parseJson(picked.raw))}>
+        <Button type="text" onClick={() => add("==", parseJson(picked.raw))}>
           {t("pick.equals")} {picked.raw.length > 40 ? `${picked.raw.slice(0, 40)}…` : picked.raw}
         </Button>
       )}
       {onAssert && picked.length !== null && (
-        <Button type="text" autoFocus onClick={() => add("count", picked.length as number)}>
+        <Button type="text" onClick={() => add("count", picked.length as number)}>
           {t("pick.length", { count: picked.length })}
         </Button>
       )}
@@ -227,7 +230,11 @@ function Body({ result, onAssert, onCapture }: Pick<Props, "result" | "onAssert"
   );
   return (
     <>
-      {onAssert && <p className="faint small">{t("pick.hint")}</p>}
+      {onAssert && (
+        <p className="faint small" style={{ margin: "0 0 8px" }}>
+          {t("pick.hint")}
+        </p>
+      )}
       {result.response?.truncated && (
         <p className="faint small">
           {t("report.truncated")}{" "}
