@@ -19,7 +19,7 @@ interface Props {
 export function Page({ title, up, actions, children }: Props) {
   return (
     <div className="page">
-      {up && <nav className="small">{up}</nav>}
+      {up && <nav className="crumbs small">{up}</nav>}
       <header className="page-head">
         <h1 tabIndex={-1}>{title}</h1>
         {actions && <div className="actions">{actions}</div>}

@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Button, Modal, Select } from "antd";
+import { App, Button, Modal, Popconfirm, Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -13,9 +13,10 @@ interface Props {
   onDone: (said: string) => Promise<void>;
 }
 
-/** Moves the chosen cases into a module, or puts tags on them and takes tags off. */
-export function BulkMenu({ pid, ids, onDone }: Props) {
+/** Moves the chosen cases into a module, puts tags on them and takes tags off, or deletes them. */
+export default function BulkMenu({ pid, ids, onDone }: Props) {
   const { t } = useTranslation();
+  const { message } = App.useApp();
   const [open, setOpen] = useState<"move" | "tag" | null>(null);
   const [target, setTarget] = useState<number | null>(null);
   const [add, setAdd] = useState<string[]>([]);
@@ -32,6 +33,11 @@ export function BulkMenu({ pid, ids, onDone }: Props) {
       return onDone(said);
     },
   });
+  const drop = useMutation({
+    mutationFn: () => call("POST", "/catalog/cases:bulk", { body: { ids, action: "delete" } }),
+    onSuccess: () => onDone(t("cases.deleted")),
+    onError: (error) => void message.error(error.message),
+  });
   const ready = open === "move" ? target !== null : add.length + remove.length > 0;
   const show = (what: "move" | "tag") => {
     setTarget(null);
@@ -44,6 +50,9 @@ export function BulkMenu({ pid, ids, onDone }: Props) {
     <>
       <Button onClick={() => show("move")}>{t("bulk.move")}</Button>
       <Button onClick={() => show("tag")}>{t("bulk.tags")}</Button>
+      <Popconfirm title={t("cases.deleteSure", { count: ids.length })} onConfirm={() => drop.mutate()}>
+        <Button danger>{t("action.delete")}</Button>
+      </Popconfirm>
       <Modal
         open={open !== null}
         title={open === "move" ? t("bulk.moveTitle", { count: ids.length }) : t("bulk.tagTitle", { count: ids.length })}

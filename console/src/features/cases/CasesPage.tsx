@@ -1,7 +1,7 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { App, Button, Input, Popconfirm } from "antd";
-import { useState } from "react";
+import { App, Button, Input } from "antd";
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { queryClient } from "~/api/queries";
@@ -10,16 +10,17 @@ import { ProjectHead, useProject } from "~/features/projects/ProjectHead";
 import { RunButton } from "~/features/runs/RunButton";
 import { visible } from "~/lib/bidi";
 import { Empty } from "~/ui/Empty";
-import { Failure } from "~/ui/Failure";
 import { Filter } from "~/ui/Filter";
 import { ListTable } from "~/ui/ListTable";
 import { Loaded, LoadedPage, Page } from "~/ui/Page";
 import { paging } from "~/ui/paging";
 import { Status } from "~/ui/Status";
 import { When } from "~/ui/When";
-import { BulkMenu } from "./BulkMenu";
 import { ModuleTree } from "./ModuleTree";
 import "./cases.css";
+
+/** Fetched once cases are chosen. */
+const BulkMenu = lazy(() => import("./BulkMenu"));
 
 type Search = Record<string, string | undefined>;
 
@@ -73,10 +74,6 @@ export function CasesPage() {
     await Promise.all(["cases", "modules"].map((key) => queryClient.invalidateQueries({ queryKey: [key] })));
     void message.success(said);
   };
-  const remove = useMutation({
-    mutationFn: () => call("POST", "/catalog/cases:bulk", { body: { ids: chosen, action: "delete" } }),
-    onSuccess: () => done(t("cases.deleted")),
-  });
   const go = (change: Search) => {
     setChosen([]);
     void navigate({ to: ".", search: { ...search, page: undefined, ready: undefined, ...change } as never });
@@ -134,10 +131,9 @@ export function CasesPage() {
                 <Link to="/tasks/new" search={{ cases: chosen.join(",") } as never}>
                   <Button>{t("cases.schedule")}</Button>
                 </Link>
-                <BulkMenu pid={pid} ids={chosen} onDone={done} />
-                <Popconfirm title={t("cases.deleteSure", { count: chosen.length })} onConfirm={() => remove.mutate()}>
-                  <Button danger>{t("action.delete")}</Button>
-                </Popconfirm>
+                <Suspense fallback={null}>
+                  <BulkMenu pid={pid} ids={chosen} onDone={done} />
+                </Suspense>
               </>
             )}
             {search.ready && chosen.length === 0 && write && (
@@ -147,7 +143,6 @@ export function CasesPage() {
               </>
             )}
           </div>
-          {remove.error && <Failure error={remove.error} />}
           <Loaded query={cases}>
             {(found) =>
               found.total === 0 ? (

@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Button, Input, Modal, Popconfirm } from "antd";
+import { App, Button, Input, Modal } from "antd";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -45,6 +45,7 @@ function nest(flat: Module[]): TreeNode[] {
 /** The module tree: choose, make, rename, move, delete. */
 export function ModuleTree({ pid, selected, onSelect, write }: Props) {
   const { t } = useTranslation();
+  const { modal } = App.useApp();
   const tree = useQuery(modules(pid));
   const nodes = useMemo(() => nest(tree.data?.data ?? []), [tree.data]);
   const [editing, setEditing] = useState<{ id: string | null; name: string } | null>(null);
@@ -110,14 +111,18 @@ export function ModuleTree({ pid, selected, onSelect, write }: Props) {
               <Button size="small" onClick={() => setEditing({ id: String(current.id), name: current.name })}>
                 {t("action.rename")}
               </Button>
-              <Popconfirm
-                title={t("cases.deleteModule", { name: current.name })}
-                onConfirm={() => remove.mutate(current.id)}
+              <Button
+                size="small"
+                danger
+                onClick={() =>
+                  void modal.confirm({
+                    title: t("cases.deleteModule", { name: visible(current.name) }),
+                    onOk: () => remove.mutate(current.id),
+                  })
+                }
               >
-                <Button size="small" danger>
-                  {t("action.delete")}
-                </Button>
-              </Popconfirm>
+                {t("action.delete")}
+              </Button>
             </>
           )}
         </div>
