@@ -126,8 +126,8 @@ export function Shell() {
           }}
         >
           <Button type="text" aria-label={t("shell.look")}>
-            {i18n.language === "en" ? "EN" : "中"} {dark ? <MoonOutlined /> : <SunOutlined />}
-            <DownOutlined className="small" />
+            {i18n.language === "en" ? "EN" : "中"} {dark ? <MoonOutlined aria-hidden /> : <SunOutlined aria-hidden />}
+            <DownOutlined aria-hidden className="small" />
           </Button>
         </Dropdown>
         <Dropdown
@@ -146,7 +146,7 @@ export function Shell() {
         >
           <Button type="text" className="who">
             <span>{visible(session.user.name || session.user.username)}</span>
-            <DownOutlined className="small" />
+            <DownOutlined aria-hidden className="small" />
           </Button>
         </Dropdown>
       </Layout.Header>
