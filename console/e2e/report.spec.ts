@@ -33,6 +33,10 @@ test("21: a report is readable at 360 px without scrolling sideways", async ({ i
   await page.goto(`${BASE}/console/runs/${run}`);
   await expect(page.getByRole("region", { name: "second" })).toBeVisible();
   expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+  await page.getByRole("button", { name: "主导航" }).click();
+  await page.getByRole("dialog").getByRole("link", { name: "定时任务" }).click();
+  await expect(page).toHaveURL(/\/tasks$/);
+  await expect(page.getByRole("dialog")).toHaveCount(0);
 });
 
 test("21: the difference names exactly the changed paths, and says why where there is nothing to compare with", async ({

@@ -3,8 +3,8 @@ import MoonOutlined from "@ant-design/icons/es/icons/MoonOutlined";
 import SunOutlined from "@ant-design/icons/es/icons/SunOutlined";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { Alert, Button, Drawer, Dropdown, Layout, Menu, Select } from "antd";
-import { useEffect, useState } from "react";
+import { Alert, Button, Dropdown, Layout, Menu, Select } from "antd";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { platform, projects, settings } from "~/api/queries";
@@ -18,6 +18,8 @@ import { HealthStrip } from "./HealthStrip";
 import { currentProject, keepProject } from "./project";
 import { QuickSearch } from "./QuickSearch";
 import "./shell.css";
+
+const NavDrawer = lazy(() => import("./NavDrawer"));
 
 /** The frame around every page: project, language, theme, user; the sections at the left. */
 export function Shell() {
@@ -161,17 +163,11 @@ export function Shell() {
           <Outlet />
         </Layout.Content>
       </Layout>
-      <Drawer
-        open={drawer}
-        onClose={() => setDrawer(false)}
-        placement="left"
-        size={240}
-        title="Rounds"
-        styles={{ body: { padding: 8 } }}
-        onClick={() => setDrawer(false)}
-      >
-        {menu}
-      </Drawer>
+      {drawer && (
+        <Suspense>
+          <NavDrawer onClose={() => setDrawer(false)}>{menu}</NavDrawer>
+        </Suspense>
+      )}
     </Layout>
   );
 }
