@@ -156,3 +156,43 @@ test("17: whoever is no member finds no control that writes, a banner, and 403 f
   expect(await asked("POST", "/runs", { case_ids: [made.case] })).toBe(403);
   expect(await asked("POST", `/runs/${run}/rerun`)).toBe(403);
 });
+
+test("who is made without a password gets a random one, shown this once, to be changed at the first login", async ({
+  inside: page,
+}) => {
+  const username = `new${Date.now()}`;
+  await open(page, "/admin/users");
+  await page.getByRole("button", { name: "新建用户" }).click();
+  await page.getByRole("dialog").getByLabel("用户名").fill(username);
+  await page.getByRole("button", { name: "创建" }).click();
+  const password = await page.getByRole("alert").filter({ hasText: username }).locator("code").textContent();
+  const answer = await fetch(`${BASE}/user/login`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ username, password }),
+  });
+  expect(await answer.json()).toMatchObject({ user_info: { must_change_password: true } });
+});
+
+test("a channel is changed without its address being given again", async ({ inside: page }) => {
+  const token = await apiToken();
+  const { project } = await seed(token, "Channels");
+  const made = await api<{ id: number }>("POST", "/notifications/channels", token, {
+    project_id: project,
+    name: "chat",
+    kind: "webhook",
+    url: "https://chat.example.test/hook",
+  });
+  await open(page, `/p/${project}/settings`);
+  await page.getByRole("row", { name: "chat" }).getByRole("button", { name: "编辑" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("名称").fill("night chat");
+  await dialog.getByRole("button", { name: "保存" }).click();
+  await expect(page.getByRole("row", { name: "night chat" })).toContainText("chat.example.test");
+  const { data } = await api<{ data: { id: number; name: string }[] }>(
+    "GET",
+    `/notifications/channels?project_id=${project}`,
+    token,
+  );
+  expect(data.map(({ id, name }) => [id, name])).toEqual([[made.id, "night chat"]]);
+});

@@ -36,16 +36,15 @@ export function FormDialog<Fields>({
       okButtonProps={{ htmlType: "submit", form: id }}
       confirmLoading={busy}
       onCancel={onClose}
+      centered
       destroyOnHidden
     >
-      {Boolean(error) && <Failure error={error} />}
-      <Form<Fields>
-        id={id}
-        layout="vertical"
-        initialValues={initial as object}
-        onFinish={onFinish}
-        style={{ marginTop: 16 }}
-      >
+      {Boolean(error) && (
+        <div style={{ marginBottom: 16 }}>
+          <Failure error={error} />
+        </div>
+      )}
+      <Form<Fields> id={id} layout="vertical" initialValues={initial as object} onFinish={onFinish}>
         {children}
       </Form>
     </Modal>

@@ -52,7 +52,7 @@ export function HealthPage() {
             <h2>{t("health.workers")}</h2>
             <Loaded query={workers}>
               {(found) => (
-                <>
+                <div className="stack">
                   <Facts
                     of={{
                       [t("health.queued")]: (
@@ -78,7 +78,7 @@ export function HealthPage() {
                       },
                     ]}
                   />
-                </>
+                </div>
               )}
             </Loaded>
           </section>

@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Form, Input, Select, Switch } from "antd";
+import { Checkbox, Form, Input, Select } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
 import { projects } from "~/api/queries";
@@ -93,13 +93,8 @@ export function UserDialog({ user, onClose }: Props) {
           options={listed.map((one) => ({ value: one.id, label: one.name }))}
         />
       </Form.Item>
-      <Form.Item
-        name="is_superuser"
-        label={t("users.superuser")}
-        extra={t("users.superuserHint")}
-        valuePropName="checked"
-      >
-        <Switch />
+      <Form.Item name="is_superuser" valuePropName="checked">
+        <Checkbox>{t("users.superuserHint")}</Checkbox>
       </Form.Item>
     </FormDialog>
   );

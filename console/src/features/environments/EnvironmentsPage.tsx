@@ -108,6 +108,7 @@ export function EnvironmentsPage() {
         }
         onClose={() => setEditing(null)}
         destroyOnHidden
+        styles={{ footer: { paddingInline: 24 } }}
         footer={
           write && (
             <div className="actions">

@@ -120,7 +120,7 @@ export function HomePage() {
               </div>
               {pid && <ProjectTrend pid={pid} name={page.data.find((one) => one.id === pid)?.name ?? ""} />}
               <section className="panel">
-                <div className="actions" style={{ justifyContent: "space-between" }}>
+                <div className="actions" style={{ justifyContent: "space-between", alignItems: "baseline" }}>
                   <h2>{t("home.lastRuns")}</h2>
                   <Link to="/runs">{t("home.allRuns")}</Link>
                 </div>
@@ -151,7 +151,8 @@ function ProjectTrend({ pid, name }: { pid: number; name: string }) {
   const { t } = useTranslation();
   return (
     <section className="panel">
-      <Trends by={{ project_id: pid }} title={t("home.trend", { name: visible(name) })} none={t("runs.noTrend")} />
+      <h2>{t("home.trend", { name: visible(name) })}</h2>
+      <Trends by={{ project_id: pid }} title={null} none={t("runs.noTrend")} />
     </section>
   );
 }
@@ -180,11 +181,11 @@ function RunLines({ runs }: { runs: Run[] }) {
               <td>
                 <Link to={`/runs/${run.run_id}` as "/"} className="name">
                   {nameOf(run)}
-                </Link>{" "}
-                {run.new > 0 && <span className="bad small">{t("runs.new", { count: run.new })}</span>}
+                </Link>
               </td>
               <td data-label={t("runs.rate")}>
-                <RunRate run={run} />
+                <RunRate run={run} />{" "}
+                {run.new > 0 && <span className="bad small nowrap">{t("runs.new", { count: run.new })}</span>}
               </td>
               <td className="num nowrap" data-label={t("runs.duration")}>
                 {duration(run.duration_ms)}

@@ -3,15 +3,18 @@ import { Link } from "@tanstack/react-router";
 import { App, Button, Checkbox, Form, Select } from "antd";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
-import { platform, queryClient, settings } from "~/api/queries";
+import { environments, platform, projects, queryClient, settings } from "~/api/queries";
 import type { Settings } from "~/api/types";
+import { currentProject } from "~/features/home/project";
 import { type Language, setLanguage } from "~/i18n";
+import { visible } from "~/lib/bidi";
 import { Failure } from "~/ui/Failure";
 import { Loaded, Page } from "~/ui/Page";
 import { Quiet } from "./Quiet";
 
 interface Fields {
   language: "zh" | "en";
+  environments?: Record<string, number | undefined>;
   failed_stop: boolean;
   only_failed_log: boolean;
   email: boolean;
@@ -24,9 +27,15 @@ export function MePage() {
   const own = useQuery(settings);
   const zone = useQuery(platform).data?.timezone;
   const browser = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const listed = useQuery(projects).data?.data ?? [];
+  const pid = currentProject(listed);
+  const places = useQuery({ ...environments(pid ?? 0), enabled: pid !== null }).data?.data ?? [];
   const save = useMutation({
-    mutationFn: ({ email, ...rest }: Fields) =>
-      call<Settings>("POST", "/user/set-user-cfg", { body: { ...rest, notify: { email } } }),
+    mutationFn: ({ email, environments: chosen, ...rest }: Fields) => {
+      const usual = Object.entries({ ...own.data?.environments, ...chosen }).filter(([, id]) => id);
+      const body = { ...rest, environments: Object.fromEntries(usual), notify: { email } };
+      return call<Settings>("POST", "/user/set-user-cfg", { body });
+    },
     onSuccess: (saved) => {
       queryClient.setQueryData(settings.queryKey, saved);
       setLanguage(saved.language);
@@ -63,7 +72,21 @@ export function MePage() {
                   ]}
                 />
               </Form.Item>
-              <Form.Item name="failed_stop" valuePropName="checked" extra={<small>{t("me.failedStopHint")}</small>}>
+              {places.length > 0 && (
+                <Form.Item
+                  name={["environments", String(pid)]}
+                  label={t("me.environment", { project: visible(listed.find(({ id }) => id === pid)?.name ?? "") })}
+                >
+                  <Select
+                    allowClear
+                    style={{ maxWidth: 320 }}
+                    placeholder={t("me.projectDefault")}
+                    options={places.map((one) => ({ value: one.id, label: visible(one.name) }))}
+                  />
+                </Form.Item>
+              )}
+              <h3>{t("me.defaults")}</h3>
+              <Form.Item name="failed_stop" valuePropName="checked" style={{ marginBottom: 8 }}>
                 <Checkbox>{t("cases.failedStop")}</Checkbox>
               </Form.Item>
               <Form.Item
@@ -73,6 +96,7 @@ export function MePage() {
               >
                 <Checkbox>{t("me.onlyFailedLog")}</Checkbox>
               </Form.Item>
+              <h3>{t("nav.deliveries")}</h3>
               <Form.Item name="email" valuePropName="checked">
                 <Checkbox>{t("me.email")}</Checkbox>
               </Form.Item>

@@ -89,17 +89,17 @@ function QuietForm({ saved }: { saved: Preferences }) {
           {t("quiet.hint")}
         </p>
       </div>
-      <label htmlFor="muted-until">
-        {t("quiet.pause")}
+      <div>
+        <label htmlFor="muted-until">{t("quiet.pause")}</label>
         <DatePicker
           id="muted-until"
           showTime={{ format: "HH:mm" }}
           format="YYYY-MM-DD HH:mm"
-          style={{ width: "100%", maxWidth: 320 }}
+          style={{ display: "flex", maxWidth: 320, marginTop: 6 }}
           value={pause}
           onChange={setPause}
         />
-      </label>
+      </div>
       <label htmlFor="muted-tasks">
         {t("quiet.tasks")}
         <Select

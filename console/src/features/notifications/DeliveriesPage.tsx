@@ -70,7 +70,7 @@ export function DeliveriesPage() {
       <div className="panel">
         <div className="filters" style={!filtered && listed.data?.total === 0 ? { display: "none" } : undefined}>
           <Filter
-            label={t("runs.status")}
+            label={t("runs.anyStatus")}
             value={search.status}
             options={STATUSES.map((value) => ({ value, label: t(`status.${value}` as "status.passed") }))}
             onChange={(status) => go({ status })}

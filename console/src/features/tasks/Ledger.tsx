@@ -53,7 +53,10 @@ export function Ledger({ task, live }: { task: Task; live: RefObject<boolean> })
                   title: t("tasks.lag"),
                   render: (_, one) => one.lag_ms !== null && <span className="num">{duration(one.lag_ms)}</span>,
                 },
-                { title: t("tasks.attempts"), render: (_, one) => <Firings of={one.firings} /> },
+                {
+                  title: t("tasks.attempts"),
+                  render: (_, one) => one.firings.some(({ run_id }) => run_id) && <Firings of={one.firings} />,
+                },
               ]}
             />
           )}
@@ -83,11 +86,15 @@ function Outcome({ one, word }: { one: Occurrence; word: ReturnType<typeof useWo
 /** The runs of a due time; of one alone the outcome has told the state. */
 function Firings({ of }: { of: Occurrence["firings"] }) {
   const ran = of.filter(({ run_id }) => run_id);
-  return ran.map((one) => (
-    <Link key={one.run_id} to={`/runs/${one.run_id}` as "/"} className="actions nowrap">
-      {one.max_attempts > 1 && `${one.attempt}/${one.max_attempts}`}{" "}
-      {(ran.length > 1 || one.pass_rate === null) && <Status status={one.state} />}{" "}
-      {one.pass_rate !== null && <span className="num">{percent(one.pass_rate)}</span>}
-    </Link>
-  ));
+  return (
+    <div>
+      {ran.map((one) => (
+        <Link key={one.run_id} to={`/runs/${one.run_id}` as "/"} className="actions nowrap">
+          {one.max_attempts > 1 && `${one.attempt}/${one.max_attempts}`}{" "}
+          {(ran.length > 1 || one.pass_rate === null) && <Status status={one.state} />}{" "}
+          {one.pass_rate !== null && <span className="num">{percent(one.pass_rate)}</span>}
+        </Link>
+      ))}
+    </div>
+  );
 }

@@ -110,7 +110,11 @@ export function WhenFields({ value, wrong, onChange }: Props) {
           />
         </div>
       )}
-      {mode === "cron" && <span className="faint small">{t("tasks.cronHint")}</span>}
+      {mode === "cron" && (
+        <span className="faint small">
+          {t("tasks.cronHint")} <code className="mono">0 9 * * 1-5</code>
+        </span>
+      )}
       {mended && (
         <Button style={{ alignSelf: "start" }} onClick={() => setCron(mended)}>
           {t("tasks.dropSeconds")} <code className="mono">{mended}</code>
