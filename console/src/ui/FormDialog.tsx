@@ -44,7 +44,7 @@ export function FormDialog<Fields>({
           <Failure error={error} />
         </div>
       )}
-      <Form<Fields> id={id} layout="vertical" initialValues={initial as object} onFinish={onFinish}>
+      <Form<Fields> name={id} layout="vertical" initialValues={initial as object} onFinish={onFinish}>
         {children}
       </Form>
     </Modal>

@@ -143,7 +143,6 @@ function FirstFailure({ run }: { run: RunDetail }) {
       <Link
         to={`/runs/${run.run_id}/cases/${first.case_id}` as "/"}
         search={(first.row === null ? {} : { row: String(first.row) }) as never}
-        style={{ textDecoration: "underline" }}
       >
         {visible(first.name)}
       </Link>{" "}
