@@ -104,27 +104,7 @@ export function CasesPage() {
         />
         <div className="panel">
           <div className="filters">
-            {!nothing && (
-              <Input.Search
-                allowClear
-                style={{ width: 260 }}
-                placeholder={t("cases.search")}
-                aria-label={t("cases.search")}
-                defaultValue={search.q}
-                onSearch={(q) => go({ q: q || undefined })}
-              />
-            )}
-            {!nothing && (
-              <Filter
-                label={t("cases.last")}
-                value={search.status}
-                options={ENDS.map((value) => ({ value, label: t(`status.${value}`) }))}
-                onChange={(status) => go({ status })}
-              />
-            )}
-            {search.tag && <Button onClick={() => go({ tag: undefined })}>{visible(search.tag)} ✕</Button>}
-            <span className="spring" />
-            {chosen.length > 0 && write && (
+            {chosen.length > 0 && write ? (
               <>
                 <span className="num">{t("cases.chosen", { count: chosen.length })}</span>
                 <RunButton pid={pid} caseIds={chosen} />
@@ -135,12 +115,33 @@ export function CasesPage() {
                   <BulkMenu pid={pid} ids={chosen} onDone={done} />
                 </Suspense>
               </>
-            )}
-            {search.ready && chosen.length === 0 && write && (
-              <>
-                <span>{t("cases.sampleReady")}</span>
-                <RunButton pid={pid} caseIds={(cases.data?.data ?? []).map((one) => one.id)} primary />
-              </>
+            ) : (
+              !nothing && (
+                <>
+                  <Input.Search
+                    allowClear
+                    style={{ width: 260 }}
+                    placeholder={t("cases.search")}
+                    aria-label={t("cases.search")}
+                    defaultValue={search.q}
+                    onSearch={(q) => go({ q: q || undefined })}
+                  />
+                  <Filter
+                    label={t("cases.last")}
+                    value={search.status}
+                    options={ENDS.map((value) => ({ value, label: t(`status.${value}`) }))}
+                    onChange={(status) => go({ status })}
+                  />
+                  {search.tag && <Button onClick={() => go({ tag: undefined })}>{visible(search.tag)} ✕</Button>}
+                  {search.ready && write && (
+                    <>
+                      <span className="spring" />
+                      <span>{t("cases.sampleReady")}</span>
+                      <RunButton pid={pid} caseIds={(cases.data?.data ?? []).map((one) => one.id)} primary />
+                    </>
+                  )}
+                </>
+              )
             )}
           </div>
           <Loaded query={cases}>

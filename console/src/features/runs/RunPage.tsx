@@ -68,7 +68,7 @@ export function RunPage() {
             title={
               <>
                 {nameOf(found)}{" "}
-                <span className="faint small num">{shortTime(found.started_at ?? found.created_at)}</span>
+                <span className="faint small num nowrap">{shortTime(found.started_at ?? found.created_at)}</span>
               </>
             }
             actions={<RunActions run={found} />}

@@ -139,7 +139,7 @@ function FirstFailure({ run }: { run: RunDetail }) {
   const judged = actual !== null && actual !== undefined;
   return (
     <div>
-      {t("report.firstFailure")}{" "}
+      {t("report.firstFailure")}
       <Link
         to={`/runs/${run.run_id}/cases/${first.case_id}` as "/"}
         search={(first.row === null ? {} : { row: String(first.row) }) as never}

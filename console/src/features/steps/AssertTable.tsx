@@ -37,7 +37,7 @@ export function AssertTable({ asserts }: { asserts: AssertResult[] }) {
               </td>
               <td className="nowrap">
                 {one.not && `${t("steps.not")} `}
-                <code className="mono">{one.predicate}</code>
+                <code className="mono nowrap">{one.predicate}</code>
               </td>
               <td>{takesValue(one.predicate) ? <Value value={one.expected} /> : "–"}</td>
               <td>
