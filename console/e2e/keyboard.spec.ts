@@ -104,6 +104,8 @@ test("7: by keyboard alone: module, case, step, URL, assertion, save, schedule, 
   await reach(page, page.getByRole("link", { name: "定时任务" }));
   await press("Enter");
   await expect(page).toHaveURL(/\/tasks$/);
+  // Where there are none, the button stands in their place.
+  await expect(page.locator("#content").locator(".empty, .list").first()).toBeVisible();
   await reach(page, page.getByRole("link", { name: "新建定时任务" }).first());
   await press("Enter");
   await expect(page).toHaveURL(/\/tasks\/new/);
