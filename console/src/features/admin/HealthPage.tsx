@@ -107,7 +107,7 @@ function Facts({ of }: { of: Record<string, ReactNode> }) {
       column={1}
       size="small"
       colon={false}
-      styles={{ label: { width: 150, flex: "none" } }}
+      styles={{ label: { width: 124, flex: "none" } }}
       items={Object.entries(of).map(([label, children]) => ({ key: label, label, children }))}
     />
   );

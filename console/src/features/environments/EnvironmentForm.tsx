@@ -236,7 +236,7 @@ function Secrets({
   const { t } = useTranslation();
   if (!secrets.length) return null;
   return (
-    <table className="grid">
+    <table className="grid cards">
       <tbody>
         {secrets.map(({ name, updated_at }) => (
           <tr key={name}>
@@ -252,7 +252,7 @@ function Secrets({
                 </>
               )}
             </td>
-            <td>
+            <td style={{ marginInlineStart: "auto" }}>
               {setGone && (
                 <span className="actions" style={{ justifyContent: "end" }}>
                   {!gone.includes(name) && (
