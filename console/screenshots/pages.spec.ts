@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import type { Browser, Page } from "@playwright/test";
-import { api, apiToken, enter, logIn, open, pasteCurl, quiet, READER, settle, TESTER, test } from "../e2e/rounds";
+import { api, apiToken, enter, logIn, open, quiet, READER, settle, TESTER, test } from "../e2e/rounds";
 import { type Filled, fill } from "./fill";
 
 const SIZES = [
@@ -12,8 +12,9 @@ const SIZES = [
 const LOOKS = (process.env.LOOKS ?? "zh-light,zh-dark,en-light,en-dark").split(",").map((look) => look.split("-"));
 const folder = new URL("../../build/screenshots/", import.meta.url).pathname;
 
-/** A page by its address, with what is done on it before it is looked at. */
-type Shot = [name: string, path: string, act?: (page: Page) => Promise<unknown>];
+type Act = (page: Page) => Promise<unknown>;
+/** A page by its address, with what is done on it before it is looked at, and what anew at each size. */
+type Shot = [name: string, path: string, act?: Act, then?: Act];
 
 let made: Filled | undefined;
 const filled = async () => {
@@ -34,7 +35,7 @@ async function shoot(browser: Browser, state: string, shots: Shot[], user: strin
       colorScheme: theme === "dark" ? "dark" : "light",
     });
     if (user) await enter(context, language, theme, user);
-    for (const [name, path, act] of shots) {
+    for (const [name, path, act, then] of shots) {
       const page = await context.newPage();
       if (state === "error") await refuse(page, language === "en" ? "Internal error" : "内部错误");
       await page.setViewportSize({ width: 1366, height: 768 });
@@ -42,10 +43,12 @@ async function shoot(browser: Browser, state: string, shots: Shot[], user: strin
       await act?.(page);
       for (const [width, height] of SIZES) {
         await page.setViewportSize({ width, height });
+        await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+        await then?.(page);
         await page.screenshot({
           path: `${folder}${name}-${state}-${language}-${theme}-${width}.png`,
           animations: "disabled",
-          fullPage: true,
+          fullPage: !then,
         });
       }
       await page.close();
@@ -165,10 +168,12 @@ test("dialogs", async ({ browser }) => {
       await page.getByRole("checkbox").nth(2).check();
     }],
     ["curl", editor, async (page) => {
-      if (await page.getByText("+ 步骤").count()) await pasteCurl(page, "curl https://shop.test/orders -k -d '{\"a\":1}'");
+      await press(page, /^\+ (步骤|Step)/);
+      await page.getByRole("menuitem", { name: /粘贴 cURL|Paste cURL/ }).click();
+      await dialog(page).getByLabel("cURL").fill("curl https://shop.test/orders -k -d '{\"a\":1}'");
+      await dialog(page).getByText(/verify_tls|TLS/).first().waitFor();
     }],
-    ["pick", editor, async (page) => {
-      await tried(page);
+    ["pick", editor, tried, async (page) => {
       await page.locator(".answer .cm-line", { hasText: "state" }).click({ position: { x: 80, y: 6 } });
       await page.locator(".pick-menu").waitFor();
     }],
