@@ -1,6 +1,6 @@
 import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { Alert, Button, Input, Popconfirm } from "antd";
+import { Alert, Button, Input, Popconfirm, type TableColumnsType } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -53,6 +53,57 @@ export function UsersPage() {
     onSettled: refresh,
   });
   const error = change.error ?? reset.error ?? remove.error;
+  const forSuperusers: TableColumnsType<ListedUser> = [
+    {
+      title: t("users.role"),
+      render: (_, one) => one.is_superuser !== undefined && t(one.is_superuser ? "users.superuser" : "users.plain"),
+    },
+    {
+      title: t("nav.projects"),
+      render: (_, one) =>
+        one.is_superuser
+          ? t("users.allProjects")
+          : one.projects?.map((project) => visible(project.name)).join(t("recur.comma")),
+    },
+    {
+      title: t("users.lastLogin"),
+      render: (_, one) => one.last_login_utc && <When at={one.last_login_utc} />,
+    },
+    {
+      title: <span className="sr-only">{t("common.actions")}</span>,
+      render: (_, one) => (
+        <span className="actions">
+          <Button size="small" onClick={() => setEditing(one)}>
+            {t("action.edit")}
+          </Button>
+          {one.id !== me?.id && (
+            <>
+              {one.is_active ? (
+                <Popconfirm
+                  title={t("users.disableSure", { name: one.username })}
+                  onConfirm={() => change.mutate({ id: one.id, is_active: false })}
+                >
+                  <Button size="small">{t("users.disable")}</Button>
+                </Popconfirm>
+              ) : (
+                <Button size="small" onClick={() => change.mutate({ id: one.id, is_active: true })}>
+                  {t("users.enable")}
+                </Button>
+              )}
+              <Popconfirm title={t("users.resetSure", { name: one.username })} onConfirm={() => reset.mutate(one)}>
+                <Button size="small">{t("users.reset")}</Button>
+              </Popconfirm>
+              <Popconfirm title={t("users.deleteSure", { name: one.username })} onConfirm={() => remove.mutate(one.id)}>
+                <Button size="small" danger>
+                  {t("action.delete")}
+                </Button>
+              </Popconfirm>
+            </>
+          )}
+        </span>
+      ),
+    },
+  ];
   return (
     <Page
       title={t("nav.users")}
@@ -103,7 +154,7 @@ export function UsersPage() {
                   render: (_, one) => <span className="name">{visible(one.username)}</span>,
                 },
                 { title: t("users.realName"), dataIndex: "real_name" },
-                { title: t("users.email"), dataIndex: "email" },
+                ...(me?.is_superuser ? [{ title: t("users.email"), dataIndex: "email" }] : []),
                 {
                   title: t("runs.status"),
                   render: (_, one) =>
@@ -114,63 +165,7 @@ export function UsersPage() {
                       .filter(Boolean)
                       .join(" · "),
                 },
-                {
-                  title: t("users.role"),
-                  render: (_, one) =>
-                    one.is_superuser !== undefined && t(one.is_superuser ? "users.superuser" : "users.plain"),
-                },
-                {
-                  title: t("nav.projects"),
-                  render: (_, one) =>
-                    one.is_superuser
-                      ? t("users.allProjects")
-                      : one.projects?.map((project) => visible(project.name)).join(t("recur.comma")),
-                },
-                {
-                  title: t("users.lastLogin"),
-                  render: (_, one) => one.last_login_utc && <When at={one.last_login_utc} />,
-                },
-                {
-                  title: <span className="sr-only">{t("common.actions")}</span>,
-                  render: (_, one) =>
-                    me?.is_superuser && (
-                      <span className="actions">
-                        <Button size="small" onClick={() => setEditing(one)}>
-                          {t("action.edit")}
-                        </Button>
-                        {one.id !== me?.id && (
-                          <>
-                            {one.is_active ? (
-                              <Popconfirm
-                                title={t("users.disableSure", { name: one.username })}
-                                onConfirm={() => change.mutate({ id: one.id, is_active: false })}
-                              >
-                                <Button size="small">{t("users.disable")}</Button>
-                              </Popconfirm>
-                            ) : (
-                              <Button size="small" onClick={() => change.mutate({ id: one.id, is_active: true })}>
-                                {t("users.enable")}
-                              </Button>
-                            )}
-                            <Popconfirm
-                              title={t("users.resetSure", { name: one.username })}
-                              onConfirm={() => reset.mutate(one)}
-                            >
-                              <Button size="small">{t("users.reset")}</Button>
-                            </Popconfirm>
-                            <Popconfirm
-                              title={t("users.deleteSure", { name: one.username })}
-                              onConfirm={() => remove.mutate(one.id)}
-                            >
-                              <Button size="small" danger>
-                                {t("action.delete")}
-                              </Button>
-                            </Popconfirm>
-                          </>
-                        )}
-                      </span>
-                    ),
-                },
+                ...(me?.is_superuser ? forSuperusers : []),
               ]}
             />
           )}

@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { Alert, Button, Form, Input } from "antd";
-import { useEffect, useState } from "react";
+import { Alert, Button, Form, Input, type InputRef } from "antd";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { ApiError } from "~/api/client";
 import { platform } from "~/api/queries";
 import { oweLanguage, setLanguage } from "~/i18n";
 import { Failure } from "~/ui/Failure";
@@ -16,6 +17,7 @@ export function LoginPage() {
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const [form] = Form.useForm<{ username: string; password: string }>();
+  const passwordField = useRef<InputRef>(null);
   const first = about.data?.first_run;
   useEffect(() => {
     if (first && !form.getFieldValue("username")) form.setFieldValue("username", "admin");
@@ -29,6 +31,7 @@ export function LoginPage() {
     } catch (refusal) {
       setError(refusal);
       setBusy(false);
+      passwordField.current?.focus({ cursor: "all" });
     }
   };
   return (
@@ -47,17 +50,21 @@ export function LoginPage() {
         </div>
         <Form layout="vertical" requiredMark={false} onFinish={submit} form={form}>
           {about.data?.first_run && <Alert type="info" showIcon title={t("login.firstRun")} className="gap" />}
-          {error !== null && (
-            <div className="gap">
-              <Failure error={error} />
-            </div>
-          )}
           <Form.Item name="username" label={t("login.username")} rules={[{ required: true }]}>
             <Input autoComplete="username" autoFocus size="large" />
           </Form.Item>
           <Form.Item name="password" label={t("login.password")} rules={[{ required: true }]}>
-            <Input.Password visibilityToggle={false} autoComplete="current-password" size="large" />
+            <Input.Password ref={passwordField} visibilityToggle={false} autoComplete="current-password" size="large" />
           </Form.Item>
+          {error !== null && (
+            <div className="gap">
+              {error instanceof ApiError && error.code === "login_failed" ? (
+                <Alert type="error" showIcon role="alert" title={t("login.refused")} />
+              ) : (
+                <Failure error={error} />
+              )}
+            </div>
+          )}
           <Button type="primary" htmlType="submit" size="large" block loading={busy}>
             {t("login.submit")}
           </Button>

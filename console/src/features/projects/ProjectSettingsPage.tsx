@@ -63,6 +63,8 @@ function General({ project }: { project: Project }) {
       <Form
         form={form}
         layout="vertical"
+        className={project.can_write ? undefined : "read-only"}
+        requiredMark={project.can_write}
         disabled={!project.can_write}
         initialValues={{ name, description, egress_allow }}
         onFinish={() => save.mutate()}
@@ -88,7 +90,11 @@ function General({ project }: { project: Project }) {
           extra={<small>{t("projects.egressHint")}</small>}
           style={{ marginTop: 16 }}
         >
-          <Select mode="tags" suffixIcon={null} placeholder={t("projects.egressExample")} />
+          <Select
+            mode="tags"
+            suffixIcon={null}
+            placeholder={t(project.can_write ? "projects.egressExample" : "projects.egressAll")}
+          />
         </Form.Item>
         {project.can_write && (
           <Button type="primary" htmlType="submit" loading={save.isPending}>

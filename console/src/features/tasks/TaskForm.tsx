@@ -2,7 +2,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Alert, Button, Collapse, Form, Input, InputNumber, Radio, Select, Switch } from "antd";
 import dayjs, { type Dayjs } from "dayjs";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError, call, idempotencyKey } from "~/api/client";
 import { people, queryClient, settings } from "~/api/queries";
@@ -108,6 +108,9 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
     );
     return found ? { validateStatus: "error" as const, help: found.msg ?? found.reason } : {};
   };
+  useEffect(() => {
+    if (save.error) document.querySelector(".ant-form-item-has-error")?.scrollIntoView({ block: "center" });
+  }, [save.error]);
   const submit = (fire: boolean) =>
     void form
       .validateFields()

@@ -69,7 +69,7 @@ export function TaskPage() {
         <Page
           title={visible(found.task_name)}
           actions={
-            (user?.is_superuser || [...found.owner_ids, found.created_by.id].includes(user?.id ?? 0)) && (
+            user?.is_superuser || [...found.owner_ids, found.created_by.id].includes(user?.id ?? 0) ? (
               <>
                 {found.status !== "cancelled" && (
                   <Button
@@ -105,6 +105,8 @@ export function TaskPage() {
                   </Popconfirm>
                 )}
               </>
+            ) : (
+              <span className="faint">{t("tasks.ownersOnly")}</span>
             )
           }
         >
