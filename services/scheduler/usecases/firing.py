@@ -53,7 +53,7 @@ _FIRE_DUE = f"""
 """
 _NOT_PLAIN = """
     SELECT id, plain, scheduled_at, cron, timezone, until, overlap, misfire_grace_seconds, max_retries, open_firings,
-           last_status, clock_now() AS now, false AS one_waits
+           last_status, clock_now() AS now, false AS any_waited
     FROM due WHERE NOT plain
     UNION ALL SELECT NULL, true, min(due_at), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, clock_now(),
         EXISTS (SELECT FROM firing WHERE state = 'waiting' AND fire_at <= clock_now())
@@ -127,8 +127,8 @@ async def fire_due(session: AsyncSession) -> Fired:
     plain, rows = await publish_from(session, TaskDue, _FIRE_DUE, _NOT_PLAIN)
     others = [row for row in rows if not row.plain]
     firings = await _settle(session, others) if others else []
-    one_waits = any(row.one_waits for row in rows)  # a statement that finds nothing is a round trip all the same
-    waited = list((await session.execute(_FIRE_WAITING)).scalars()) if one_waits else []
+    any_waited = any(row.any_waited for row in rows)  # a statement that finds nothing is a round trip all the same
+    waited = list((await session.execute(_FIRE_WAITING)).scalars()) if any_waited else []
     await announce(session, [*(found.run_id for found in firings if found.state == "fired" and found.run_id), *waited])
 
     states = [found.state for found in firings]
