@@ -25,7 +25,12 @@ export function Code(props: CodeProps) {
       fallback={
         <pre
           className="code-box mono plain-code"
-          style={{ minHeight: props.minHeight ?? 120, maxHeight: props.maxHeight, paddingInlineStart: 44 }}
+          style={{
+            minHeight: props.minHeight ?? 120,
+            maxHeight: props.maxHeight,
+            paddingInlineStart: 38,
+            paddingBlock: 4,
+          }}
         >
           {props.value.slice(0, 5000)}
         </pre>

@@ -44,7 +44,7 @@ export function Failure({ error, retry, atFields }: Props) {
           {faults.map((fault) => (
             <div key={fault}>{fault}</div>
           ))}
-          {api && api.status >= 500 && <div>{t("error.server")}</div>}
+          {api && api.status >= 500 && <div>{t(api.requestId ? "error.serverRequest" : "error.server")}</div>}
           {details && <div className="faint small">{details.join(" · ")}</div>}
           {retry && (
             <Button className="retry" onClick={retry}>

@@ -188,7 +188,7 @@ export function CaseEditor({ project, saved, blank, moduleId }: Props) {
   return (
     <Page up={up} title={title} actions={actions}>
       <div className={write ? "stack" : "stack read-only"}>
-        {!write && <ReadOnly />}
+        {!write && <ReadOnly project={project} />}
         {draft.found && (
           <Alert
             type="warning"

@@ -247,9 +247,9 @@ function Secrets({
               {gone.includes(name) ? (
                 t("environments.willBeDeleted")
               ) : (
-                <>
+                <span>
                   {t("environments.isSet")} · <When at={updated_at} />
-                </>
+                </span>
               )}
             </td>
             <td style={{ marginInlineStart: "auto" }}>

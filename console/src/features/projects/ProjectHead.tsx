@@ -48,7 +48,7 @@ export function ProjectHead({ pid, children }: { pid: number; children?: ReactNo
       </nav>
       {project && !project.can_write && (
         <div style={{ marginBottom: 16 }}>
-          <ReadOnly />
+          <ReadOnly project={project} />
         </div>
       )}
     </>
@@ -56,11 +56,11 @@ export function ProjectHead({ pid, children }: { pid: number; children?: ReactNo
 }
 
 /** Says that one only reads, and gives the words with which to ask for more. */
-export function ReadOnly() {
+export function ReadOnly({ project }: { project: Project }) {
   const { t } = useTranslation();
   const user = useSession()?.user;
   const { message } = App.useApp();
-  const ask = t("projects.askToWrite", { name: user?.username });
+  const ask = t("projects.askToWrite", { name: user?.username, project: project.name });
   return (
     <Alert
       type="info"
