@@ -59,7 +59,7 @@ test("2, 3: from the printed password through its change to the first report in 
   expect(clicks).toBeLessThanOrEqual(5);
   await page.goto(`${base}/console/projects`);
   await expect(page.getByRole("columnheader", { name: "通过率（7 天）" })).toBeVisible();
-  await expect(page.getByRole("cell", { name: "0 %", exact: true })).toBeVisible();
+  await expect(page.getByRole("cell", { name: "0%", exact: true })).toBeVisible();
   // Of the three cases the one that failed is found again.
   await page.getByRole("table").getByRole("link").first().click();
   await expect(page.getByRole("row")).toHaveCount(4);

@@ -21,7 +21,7 @@ test("4, 21: a report's address leads through the log-in to the failed step with
   await expect(body).toContainText("9007199254740993");
   await expect(body).toBeInViewport();
   // And on to that very step in the editor.
-  await page.getByRole("link", { name: "在编辑器打开" }).click();
+  await page.getByRole("link", { name: "打开用例" }).click();
   await expect(page.getByRole("textbox", { name: "步骤名称" })).toHaveValue("second");
 });
 

@@ -73,7 +73,7 @@ export function themeOf(dark: boolean): ThemeConfig {
     },
     components: {
       Button: { primaryShadow: "none", defaultShadow: "none", dangerShadow: "none" },
-      Segmented: dark ? { trackBg: "#1f1f1f" } : {},
+      Segmented: dark ? { trackBg: "#1f1f1f", itemSelectedBg: "#3a3a3a" } : {},
       Layout: dark
         ? { headerBg: "#141414", siderBg: "#141414", bodyBg: "#0a0a0a" }
         : { headerBg: "#ffffff", siderBg: "#ffffff", bodyBg: "#f5f6f8" },

@@ -41,7 +41,7 @@ test("times, sizes and rates are written for people", () => {
   ]);
   expect([clock(41_000), clock(3_723_000)]).toEqual(["00:41", "1:02:03"]);
   expect([bytes(10), bytes(1229), bytes(5 * 1024 * 1024)]).toEqual(["10 B", "1.2 KB", "5.0 MB"]);
-  expect([percent(83.33), percent(null)]).toEqual(["83.33 %", "–"]);
+  expect([percent(83.33), percent(null)]).toEqual(["83.33%", "–"]);
   expect(relative("2026-01-01T18:00:00Z", "en", Date.parse("2026-01-01T00:00:00Z"))).toBe("in 18 hours");
   const from = Date.parse("2026-01-01T00:00:00Z");
   expect(relative("2026-01-02T01:00:00Z", "zh", from)).toBe("1 天后");

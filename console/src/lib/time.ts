@@ -65,7 +65,7 @@ export function bytes(count: number | null | undefined): string {
 
 /** A rate as the API gives it (0–100, floored to two decimals). */
 export function percent(rate: number | null | undefined): string {
-  return rate === null || rate === undefined ? "–" : `${rate} %`;
+  return rate === null || rate === undefined ? "–" : `${rate}%`;
 }
 
 const DAY = 86_400;

@@ -60,16 +60,17 @@ interface WholeProps<T> {
 export function LoadedPage<T>({ query, title, up, children }: WholeProps<T>) {
   const { t } = useTranslation();
   if (query.data !== undefined) return <>{children(query.data)}</>;
+  const missing = query.error instanceof ApiError && query.error.status === 404 ? query.error : null;
   const back = (
     <Link to={up as "/"}>
-      <Button type="primary">{t("action.back", { where: title })}</Button>
+      <Button type={missing ? "primary" : "default"}>{t("action.back", { where: title })}</Button>
     </Link>
   );
-  if (query.error instanceof ApiError && query.error.status === 404)
+  if (missing)
     return (
       <Page title={title}>
         <div className="panel">
-          <Empty text={t("notFound.object", { msg: query.error.message })}>{back}</Empty>
+          <Empty text={t("notFound.object", { msg: missing.message })}>{back}</Empty>
         </div>
       </Page>
     );

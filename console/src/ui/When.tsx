@@ -18,7 +18,7 @@ export function When({ at, far, full }: Props) {
     <Tooltip title={`${localTime(at)} ${offsetAt(at)} · ${utcTime(at)}`}>
       <time dateTime={at} className="num nowrap">
         {full ? `${localTime(at)} ${offsetAt(at)}` : shortTime(at)}
-        {far && <span className="faint"> {relative(at, i18n.language)}</span>}
+        {far && <span className="faint"> · {relative(at, i18n.language)}</span>}
       </time>
     </Tooltip>
   );

@@ -70,7 +70,7 @@ export function LoginPage() {
           </Button>
         </Form>
         {about.data && (
-          <p className="faint small">
+          <p className="faint small" style={{ margin: "16px 0 0" }}>
             Rounds {about.data.version} · {about.data.timezone}
           </p>
         )}

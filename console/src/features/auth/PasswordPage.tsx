@@ -56,7 +56,7 @@ export function PasswordPage() {
             </div>
           )}
           <Form.Item name="old" label={t("password.old")} rules={[{ required: true }]}>
-            <Input.Password visibilityToggle={false} autoComplete="current-password" autoFocus />
+            <Input.Password size="large" visibilityToggle={false} autoComplete="current-password" autoFocus />
           </Form.Item>
           <Form.Item
             name="password"
@@ -69,7 +69,7 @@ export function PasswordPage() {
               </ul>
             }
           >
-            <Input.Password visibilityToggle={false} autoComplete="new-password" />
+            <Input.Password size="large" visibilityToggle={false} autoComplete="new-password" />
           </Form.Item>
           <Form.Item
             name="again"
@@ -85,10 +85,10 @@ export function PasswordPage() {
               }),
             ]}
           >
-            <Input.Password visibilityToggle={false} autoComplete="new-password" />
+            <Input.Password size="large" visibilityToggle={false} autoComplete="new-password" />
           </Form.Item>
           <div className="actions">
-            <Button type="primary" htmlType="submit" loading={busy}>
+            <Button type="primary" size="large" htmlType="submit" loading={busy}>
               {forced ? t("password.submit") : t("action.save")}
             </Button>
             <Button onClick={() => (forced ? void logOut() : history.back())}>

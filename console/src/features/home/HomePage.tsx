@@ -212,7 +212,9 @@ function Checklist({ pid, some }: { pid: number | null; some: boolean }) {
     return (
       <section className="panel">
         <Empty text={t("home.askAdmin", { name: user?.username })}>
-          <Button onClick={() => void copy()}>{t("home.copyRequest")}</Button>
+          <Button type="primary" onClick={() => void copy()}>
+            {t("home.copyRequest")}
+          </Button>
           {some && (
             <Link to="/projects">
               <Button>{t("home.lookAround")}</Button>

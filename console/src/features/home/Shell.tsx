@@ -72,11 +72,13 @@ export function Shell() {
       : []),
     { key: "/admin/health", label: t("nav.health"), to: "/admin/health" },
   ];
-  const chosen = /^\/p\/\d+\/(environments|settings)/.test(location.pathname)
-    ? "/projects"
-    : items
-        .filter((item) => (item.key === "/" ? location.pathname === "/" : location.pathname.startsWith(item.key)))
-        .at(-1)?.key;
+  const strange = inPath && listed.length > 0 && !listed.some((project) => project.id === pid);
+  const chosen =
+    strange || /^\/p\/\d+\/(environments|settings)/.test(location.pathname)
+      ? "/projects"
+      : items
+          .filter((item) => (item.key === "/" ? location.pathname === "/" : location.pathname.startsWith(item.key)))
+          .at(-1)?.key;
   const menu = (
     <nav aria-label={t("nav.label")}>
       <Menu

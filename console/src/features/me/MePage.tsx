@@ -65,7 +65,7 @@ export function MePage() {
               {save.error && <Failure error={save.error} />}
               <Form.Item name="language" label={t("shell.language")}>
                 <Select
-                  style={{ maxWidth: 320 }}
+                  style={{ maxWidth: 324 }}
                   options={[
                     { value: "zh", label: "中文" },
                     { value: "en", label: "English" },
@@ -79,7 +79,7 @@ export function MePage() {
                 >
                   <Select
                     allowClear
-                    style={{ maxWidth: 320 }}
+                    style={{ maxWidth: 324 }}
                     placeholder={t("me.projectDefault")}
                     options={places.map((one) => ({ value: one.id, label: visible(one.name) }))}
                   />

@@ -67,7 +67,7 @@ function QuietForm({ saved }: { saved: Preferences }) {
       {save.error && <Failure error={save.error} />}
       <div>
         <label htmlFor="quiet-hours">{t("quiet.hours")}</label>
-        <div className="filters" style={{ margin: "6px 0 0" }}>
+        <div className="filters" style={{ margin: "8px 0 0" }}>
           <TimePicker.RangePicker
             id={{ start: "quiet-hours", end: "quiet-end" }}
             format="HH:mm"
@@ -85,7 +85,7 @@ function QuietForm({ saved }: { saved: Preferences }) {
             onChange={setZone}
           />
         </div>
-        <p className="faint small" style={{ margin: "6px 0 0" }}>
+        <p className="faint small" style={{ margin: "8px 0 0" }}>
           {t("quiet.hint")}
         </p>
       </div>
@@ -95,7 +95,7 @@ function QuietForm({ saved }: { saved: Preferences }) {
           id="muted-until"
           showTime={{ format: "HH:mm" }}
           format="YYYY-MM-DD HH:mm"
-          style={{ display: "flex", maxWidth: 320, marginTop: 6 }}
+          style={{ display: "flex", maxWidth: 324, marginTop: 8 }}
           value={pause}
           onChange={setPause}
         />

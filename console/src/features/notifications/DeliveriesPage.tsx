@@ -154,8 +154,10 @@ export function DeliveriesPage() {
           {(one) => (
             <div className="stack">
               <div className="actions">
-                <Status status={one.status} /> {toWhom(one)} · {overWhat(one)} ·{" "}
-                <When at={one.ended_at ?? one.created_at} />
+                <Status status={one.status} />
+                <span>
+                  {toWhom(one)} · {overWhat(one)} · <When at={one.ended_at ?? one.created_at} />
+                </span>
               </div>
               {reason(one) && <span className="faint">{reason(one)}</span>}
               {one.mail ? (

@@ -92,9 +92,16 @@ export function Channels({ pid, write }: { pid: number; write: boolean }) {
               dataSource={page.data}
               pagination={false}
               columns={[
-                { title: t("keyValue.name"), render: (_, one) => <span className="name">{visible(one.name)}</span> },
+                {
+                  title: t("keyValue.name"),
+                  render: (_, one) => (
+                    <>
+                      <span className="name">{visible(one.name)}</span>
+                      <div className="faint small">{one.host}</div>
+                    </>
+                  ),
+                },
                 { title: t("channels.kind"), render: (_, one) => word("channels.kinds", one.kind) },
-                { title: t("channels.host"), render: (_, one) => <code className="mono">{one.host}</code> },
                 { title: t("tasks.notify"), render: (_, one) => t(`notify.${one.notify}` as "notify.always") },
                 {
                   title: <span className="sr-only">{t("common.actions")}</span>,

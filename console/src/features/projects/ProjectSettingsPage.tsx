@@ -76,7 +76,11 @@ function General({ project }: { project: Project }) {
           <Input.TextArea rows={2} maxLength={2000} />
         </Form.Item>
         <h3>{t("environments.variables")}</h3>
-        <p className="faint small">{t("projects.variablesHint", { how: "{{name}}" })}</p>
+        <p className="faint small">
+          {project.can_write || variables.length
+            ? t("projects.variablesHint", { how: "{{name}}" })
+            : t("projects.noVariables")}
+        </p>
         <KeyValue
           label={t("environments.variables")}
           separator="="
@@ -87,8 +91,8 @@ function General({ project }: { project: Project }) {
         <Form.Item
           name="egress_allow"
           label={t("projects.egress")}
-          extra={<small>{t("projects.egressHint")}</small>}
-          style={{ marginTop: 16 }}
+          extra={project.can_write && <small>{t("projects.egressHint")}</small>}
+          style={{ marginTop: 16, marginBottom: project.can_write ? undefined : 0 }}
         >
           <Select
             mode="tags"

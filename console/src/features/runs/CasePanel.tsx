@@ -106,7 +106,7 @@ export function CasePanel({ run, summary }: { run: RunDetail; summary: CaseRun }
       {first?.variables && first.variables.length > 0 && (
         <details style={{ marginTop: 12 }}>
           <summary>
-            {t("report.variables")} {first.variables.length}
+            {t("report.variables")} ({first.variables.length})
           </summary>
           <VariableTable variables={first.variables} />
         </details>

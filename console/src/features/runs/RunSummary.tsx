@@ -84,8 +84,8 @@ export function RunSummary({ run, stream, follow, setFollow }: Props) {
             )}
             {(stream === "retrying" || stream === "closed") && <span>○ {t("runs.polling")}</span>}
             <span className="nowrap">
-              <Switch size="small" aria-label={t("runs.follow")} checked={follow} onChange={setFollow} />{" "}
-              {t("runs.follow")}
+              <Switch size="small" aria-label={t("runs.follow")} checked={follow} onChange={setFollow} />
+              <span style={{ marginInlineStart: 8 }}>{t("runs.follow")}</span>
             </span>
           </div>
           <Spoken done={run.cases_done} total={run.cases_total} bad={bad} />

@@ -76,6 +76,7 @@ export function RunsPage() {
             <Filter
               label={t("runs.anyOwner")}
               value={search.owner}
+              width={150}
               options={[{ value: "me", label: t("runs.mine") }]}
               onChange={(owner) => go({ owner })}
             />

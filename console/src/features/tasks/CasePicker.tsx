@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { Button, Input, Modal, Select } from "antd";
+import { Button, Form, Input, Modal, Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { call } from "~/api/client";
@@ -20,6 +20,7 @@ interface Props {
 /** The chosen cases in their order, and a dialog to choose them by project, module and name. */
 export function CasePicker({ picked, items, onChange }: Props) {
   const { t } = useTranslation();
+  const { status } = Form.Item.useStatus();
   const [chosen, setChosen] = useState<number[] | null>(null);
   const names = new Map(items.map((one) => [one.id, one.name]));
   return (
@@ -40,7 +41,9 @@ export function CasePicker({ picked, items, onChange }: Props) {
           ))}
         </div>
       )}
-      <Button onClick={() => setChosen(picked)}>{t("tasks.chooseCases")}</Button>
+      <Button danger={status === "error"} onClick={() => setChosen(picked)}>
+        {t("tasks.chooseCases")}
+      </Button>
       <Modal
         open={chosen !== null}
         width={860}

@@ -54,7 +54,7 @@ export function Ledger({ task, live }: { task: Task; live: RefObject<boolean> })
                   render: (_, one) => one.lag_ms !== null && <span className="num">{duration(one.lag_ms)}</span>,
                 },
                 {
-                  title: t("tasks.attempts"),
+                  title: t("runs.rate"),
                   render: (_, one) => one.firings.some(({ run_id }) => run_id) && <Firings of={one.firings} />,
                 },
               ]}

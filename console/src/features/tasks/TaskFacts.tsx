@@ -47,7 +47,7 @@ export function TaskFacts({ task }: { task: Task }) {
               <Status status={task.paused ? "paused" : task.status} />{" "}
               {task.status === "cancelled" && (
                 <span className="faint">
-                  {known.get(task.updated_by.id) ?? task.updated_by.username} <When at={task.updated_at} />
+                  · {known.get(task.updated_by.id) ?? task.updated_by.username} · <When at={task.updated_at} />
                 </span>
               )}
             </span>
@@ -65,7 +65,10 @@ export function TaskFacts({ task }: { task: Task }) {
             <span>
               {used.map((one) => (
                 <div key={one.id}>
-                  {visible(one.name)} · <code className="mono">{one.base_urls.default ?? "–"}</code>
+                  {visible(one.name)}{" "}
+                  <span className="nowrap">
+                    · <code className="mono">{one.base_urls.default ?? "–"}</code>
+                  </span>
                 </div>
               ))}
             </span>

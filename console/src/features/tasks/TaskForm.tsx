@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { Alert, Button, Collapse, Form, Input, InputNumber, Radio, Select, Switch } from "antd";
 import dayjs, { type Dayjs } from "dayjs";
 import { useEffect, useState } from "react";
@@ -129,7 +129,10 @@ export function TaskForm({ task, editing, caseIds, zone, mail }: Props) {
     notify: task?.notify ?? "always",
   };
   return (
-    <Page title={editing ? t("tasks.editTitle", { name: visible(task?.task_name ?? "") }) : t("tasks.new")}>
+    <Page
+      up={<Link to="/tasks">← {t("nav.tasks")}</Link>}
+      title={editing ? t("tasks.editTitle", { name: visible(task?.task_name ?? "") }) : t("tasks.new")}
+    >
       {editing && task?.status !== "pending" && (
         <Alert type="info" showIcon title={t("tasks.onlyPending")} style={{ marginBottom: 12 }} />
       )}

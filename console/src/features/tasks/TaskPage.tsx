@@ -67,6 +67,7 @@ export function TaskPage() {
     <LoadedPage query={task} title={t("nav.tasks")} up="/tasks">
       {(found) => (
         <Page
+          up={<Link to="/tasks">← {t("nav.tasks")}</Link>}
           title={visible(found.task_name)}
           actions={
             user?.is_superuser || [...found.owner_ids, found.created_by.id].includes(user?.id ?? 0) ? (

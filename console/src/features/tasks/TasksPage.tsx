@@ -157,10 +157,15 @@ export function TasksPage() {
                     title: t("tasks.cases"),
                     render: (_, one) => <span className="num">{one.targets.length ? "…" : one.case_ids.length}</span>,
                   },
-                  {
-                    title: t("tasks.lag"),
-                    render: (_, one) => one.lag_ms !== null && <span className="num">{duration(one.lag_ms)}</span>,
-                  },
+                  ...(found.data.some((one) => one.lag_ms !== null)
+                    ? [
+                        {
+                          title: t("tasks.lag"),
+                          render: (_: unknown, one: Task) =>
+                            one.lag_ms !== null && <span className="num">{duration(one.lag_ms)}</span>,
+                        },
+                      ]
+                    : []),
                 ]}
               />
             )

@@ -112,7 +112,7 @@ export function WhenFields({ value, wrong, onChange }: Props) {
       )}
       {mode === "cron" && (
         <span className="faint small">
-          {t("tasks.cronHint")} <code className="mono">0 9 * * 1-5</code>
+          {t("tasks.cronHint")} <code className="mono nowrap">0 9 * * 1-5</code>
         </span>
       )}
       {mended && (
