@@ -82,7 +82,7 @@ export function UserDialog({ user, onClose }: Props) {
       <Form.Item
         name="password"
         label={t("login.password")}
-        extra={user ? t("users.passwordKept") : t("users.passwordMade")}
+        extra={<small>{user ? t("users.passwordKept") : t("users.passwordMade")}</small>}
       >
         <Input.Password visibilityToggle={false} autoComplete="new-password" />
       </Form.Item>

@@ -40,7 +40,7 @@ export function SettingsTab({
             min={0.001}
             max={21_600}
             placeholder="600"
-            style={{ width: 260 }}
+            style={{ width: 280 }}
             readOnly={!setDocument}
             value={options.timeout_ms === undefined ? undefined : Number(options.timeout_ms) / 1000}
             onChange={(seconds) => put({ timeout_ms: seconds ? Math.round(seconds * 1000) : undefined })}

@@ -158,13 +158,13 @@ export function Channels({ pid, write }: { pid: number; write: boolean }) {
         </Form.Item>
         <Form.Item
           name="url"
-          label="URL"
+          label={t("channels.host")}
           rules={[{ required: !old }]}
-          extra={old && t("channels.kept", { host: old.host })}
+          extra={old && <small>{t("channels.kept", { host: old.host })}</small>}
         >
           <Input placeholder="https://" />
         </Form.Item>
-        <Form.Item name="secret" label={t("channels.secret")} extra={!old && t("channels.secretHint")}>
+        <Form.Item name="secret" label={t("channels.secret")} extra={!old && <small>{t("channels.secretHint")}</small>}>
           <Input.Password visibilityToggle={false} autoComplete="off" />
         </Form.Item>
         <Form.Item name="notify" label={t("tasks.notify")}>

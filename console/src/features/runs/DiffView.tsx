@@ -99,7 +99,7 @@ export function DiffView({ run, report, step }: { run: RunDetail; report: CaseRe
                     </td>
                     <td>{"change" in one && one.change === "added" ? absent : <Value value={one.before} />}</td>
                     <td>{"change" in one && one.change === "removed" ? absent : <Value value={one.now} />}</td>
-                    <td className="nowrap">
+                    <td className="nowrap" style={{ textAlign: "end" }}>
                       {one.path !== t("runs.status") && (
                         <button
                           type="button"
