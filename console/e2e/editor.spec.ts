@@ -131,6 +131,7 @@ async function pick(page: Page, text: string, inside = 2): Promise<void> {
   await page.mouse.click(place.x, place.y);
   // The menu has the focus, and the page stays where it was.
   await expect(page.locator(".pick-menu button").first()).toBeFocused();
+  await still(page);
   expect(await scrolled()).toBe(before);
 }
 

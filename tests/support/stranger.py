@@ -1,5 +1,6 @@
 """The consumer in tests/deploy/stranger: another language, another Kafka client, and the AsyncAPI document alone."""
 
+import fcntl
 import json
 import subprocess
 from collections.abc import AsyncIterator
@@ -25,12 +26,19 @@ class Stranger:
         return [json.loads(line) for line in self.process.log().splitlines() if line.startswith("{")]
 
 
+def _install() -> None:
+    """What the consumer needs, once: of two tests at the same time one waits for the other."""
+    with (ROOT / ".cache" / "stranger.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "--silent", f"{FOLDER}/node_modules"], cwd=ROOT, check=True)
+
+
 @asynccontextmanager
 async def stranger(
     bootstrap: str, group: str, log_path: Path, *topics: str, asyncapi: Path = ASYNCAPI
 ) -> AsyncIterator[Stranger]:
     """Run it, by default on all public topics; what it needs is installed first, once."""
-    subprocess.run(["make", "--silent", f"{FOLDER}/node_modules"], cwd=ROOT, check=True)  # noqa: ASYNC221 (once)
+    _install()
     script = str(ROOT / FOLDER / "consumer.mjs")
     command = ["bash", str(ROOT / "deploy" / "node.sh"), "node", script, str(asyncapi), bootstrap, group, *topics]
     async with running(command, log_path) as process:

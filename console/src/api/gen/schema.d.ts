@@ -4399,6 +4399,17 @@ export interface components {
         /**
          * ProjectRates
          * @description Pass rates, in the order asked for; of an unknown project there are no runs.
+         * @example {
+         *       "data": [
+         *         {
+         *           "error": 0,
+         *           "failed": 2,
+         *           "pass_rate": 95.34,
+         *           "passed": 41,
+         *           "project_id": 1
+         *         }
+         *       ]
+         *     }
          */
         ProjectRates: {
             /** Data */
