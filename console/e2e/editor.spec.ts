@@ -93,6 +93,7 @@ test("5: a log-in elsewhere leaves the page and what was typed", async ({ inside
   await page.getByRole("button", { name: "试运行全部" }).click();
   const dialog = page.getByRole("dialog");
   await expect(dialog).toContainText("在别处登录");
+  await still(page);
   await dialog.getByLabel(`${TESTER} 的密码`).fill(PASSWORD);
   await dialog.getByRole("button", { name: "登录" }).click();
   await expect(dialog).toBeHidden();
