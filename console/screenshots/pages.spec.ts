@@ -44,7 +44,8 @@ async function shoot(browser: Browser, state: string, shots: Shot[], user: strin
       for (const [width, height] of SIZES) {
         await page.setViewportSize({ width, height });
         await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
-        await then?.(page);
+        if (then) await then(page);
+        else await page.evaluate(() => window.scrollTo(0, 0));
         await page.screenshot({
           path: `${folder}${name}-${state}-${language}-${theme}-${width}.png`,
           animations: "disabled",
