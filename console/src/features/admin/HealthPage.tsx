@@ -71,7 +71,7 @@ export function HealthPage() {
                     columns={[
                       { title: t("runs.status"), render: (_, one) => <Status status={one.state} /> },
                       { title: t("health.worker"), dataIndex: "worker_id" },
-                      { title: t("health.lastPass"), render: (_, one) => <When at={one.seen_at} far /> },
+                      { title: t("health.lastPass"), render: (_, one) => <When at={one.seen_at} /> },
                       {
                         title: t("health.caseRuns"),
                         render: (_, one) => <span className="num">{`${one.case_runs} / ${one.capacity}`}</span>,
