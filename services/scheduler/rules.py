@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from kit.clock import naive_text
+from kit.messages import N_
 
 CRON_FIELDS = 5
 LAST_YEAR = 9000
@@ -24,6 +25,11 @@ Mark = Literal["gap", "fold"]
 
 class TimeFault(ValueError):
     """A time, zone or cron expression is refused; the text is one of the contract's reason words."""
+
+    def __init__(self, reason: str, message: str | None = None) -> None:
+        """`message` is a sentence for people that says more than the reason word does."""
+        super().__init__(reason)
+        self.message = message
 
 
 def parse_time(text: str, zone: ZoneInfo) -> datetime:
@@ -68,11 +74,12 @@ def check_cron(cron: str) -> None:
     Raises: TimeFault (`bad_format`).
     """
     if len(cron.split()) != CRON_FIELDS:
-        raise TimeFault("bad_format")
+        raise TimeFault("bad_format", N_("A cron expression has five fields: minute, hour, day, month, weekday"))
     try:
         CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC))
     except (CronSimError, ValueError) as error:
-        raise TimeFault("bad_format") from error
+        message = N_("A field of the cron expression is out of its range, or no day ever matches")
+        raise TimeFault("bad_format", message) from error
 
 
 def matches(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:

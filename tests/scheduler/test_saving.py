@@ -143,6 +143,16 @@ async def test_a_faulty_field_is_named_with_its_reason(scheduler: Scheduler) -> 
     assert await scheduler.rows("SELECT 1 FROM task") == []
 
 
+async def test_a_faulty_cron_expression_is_told_what_is_wrong_with_it(scheduler: Scheduler) -> None:
+    for cron, words in (("0 0 9 * * *", "有五个字段"), ("61 * * * *", "超出范围"), ("0 0 30 2 *", "没有一天匹配")):
+        preview = await scheduler.bob.post("/scheduler/preview", json={"cron": cron, "timezone": "UTC"})
+        body = {"case_ids": [22], "parallel": 0, "owner_ids": [BOB], "startTime": "2098-08-26T15:00:00", "cron": cron}
+        for answer in (preview, await scheduler.bob.post(PATH, json=body)):
+            [fault] = answer.json()["errors"]
+            assert (fault["field"], fault["reason"]) == ("cron", "bad_format")
+            assert words in fault["msg"]
+
+
 async def test_a_body_that_is_no_json_object_is_refused(scheduler: Scheduler) -> None:
     for body in (b"", b"{", b"[]", b"null", b"\xff", b'{"case_ids": ' + b"9" * 5000 + b"}"):
         answer = await scheduler.bob.post(PATH, content=body)

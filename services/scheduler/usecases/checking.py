@@ -14,6 +14,7 @@ from kit import clock
 from kit.caller import Caller
 from kit.errors import DependencyUnavailable, FieldFault, InvalidParameter, MissingParameter, PermissionDenied
 from kit.http import validation_error
+from kit.messages import translate
 from kit.settings import settings
 from services.scheduler import clients, queries, rules
 from services.scheduler.db import database
@@ -89,6 +90,10 @@ async def check_cancel(caller: Caller, raw: object) -> tuple[Caller, int]:
     return caller, body.task_id
 
 
+def _field_fault(name: str, fault: rules.TimeFault) -> FieldFault:
+    return FieldFault(name, str(fault), {"msg": translate(fault.message)} if fault.message else {})
+
+
 def check_preview(wanted: PreviewRequest, now: datetime) -> tuple[ZoneInfo, datetime, datetime | None]:
     """The zone, start and end of a preview.
 
@@ -101,7 +106,7 @@ def check_preview(wanted: PreviewRequest, now: datetime) -> tuple[ZoneInfo, date
         try:
             return default if text is None else parse_it(text)
         except rules.TimeFault as fault:
-            faults.append(FieldFault(name, str(fault)))
+            faults.append(_field_fault(name, fault))
             return default
 
     read("cron", rules.check_cron, None)
@@ -182,7 +187,7 @@ def _check_times(
         try:
             return parse_it(text)
         except rules.TimeFault as fault:
-            faults.append(FieldFault(name, str(fault)))
+            faults.append(_field_fault(name, fault))
             return None
 
     before = len(faults)
