@@ -38,6 +38,7 @@ from kit.errors import (
     is_infrastructure,
 )
 from kit.settings import settings
+from kit.tables import MAX_ID
 from kit.telemetry import trace_id
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,19 @@ def storable(value: Any) -> Any:  # noqa: ANN401 (JSON)
     if reason := _unstorable(value):
         raise FaultReason(reason)
     return value
+
+
+def listed_ids(name: str, text: str, most: int) -> list[int]:
+    """The ids of a query parameter that lists them with commas.
+
+    Raises: InvalidParameter (`bad_format`; `out_of_range` when there are more than `most`, or one is above 2^31 - 1).
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() for part in parts):
+        raise InvalidParameter(errors=[FieldFault(name, "bad_format")])
+    if len(parts) > most or max(map(len, parts)) > len(str(MAX_ID)) or max(map(int, parts)) > MAX_ID:
+        raise InvalidParameter(errors=[FieldFault(name, "out_of_range")])
+    return [int(part) for part in parts]
 
 
 class Body(BaseModel):

@@ -17,6 +17,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
+MAX_ID = 2**31 - 1
+"""The largest id that a column of integers holds."""
+
 
 def platform_tables(metadata: MetaData) -> None:
     """Declare outbox, inbox, dead_letter and clock_offset. `PLATFORM_DDL_…` below makes them."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from contracts.executor import FirstFailure
 from contracts.report import StepRead
 from kit.http import Body, FaultReason
+from kit.tables import MAX_ID
 
 MAX_CASES = 1000
 MAX_PARALLEL = 200
@@ -28,7 +29,6 @@ def _project_ids(environments: dict[str, int]) -> dict[str, int]:
     return environments
 
 
-MAX_ID = 2_147_483_647
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 CaseId = Annotated[int, Field(ge=0, le=MAX_ID)]
 """0 is that of a tried document."""

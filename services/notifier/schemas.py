@@ -20,6 +20,7 @@ from contracts.scheduler import Notify
 from kit.clock import utc_text
 from kit.crypto import KeyRead
 from kit.http import Body, FaultReason
+from kit.tables import MAX_ID
 
 Moment = Annotated[datetime, PlainSerializer(utc_text, return_type=str)]
 
@@ -147,7 +148,6 @@ class DeliveryDetail(DeliveryRead):
 
 
 ChannelKind = Literal["webhook", "feishu", "dingtalk", "wecom", "slack", "teams"]
-MAX_ID = 2**31 - 1
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Language = Literal["zh", "en"]
 

@@ -16,10 +16,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from kit.grams import FOUND_BY_GRAMS, fold, rare_grams
+from kit.tables import MAX_ID
 from services.scheduler.db import database
 from services.scheduler.models import AnyKnown, Firing, Task, TaskCount, TaskListing, TaskOwner, TaskProject
 
-MAX_ID = 2**31 - 1
 COUNTED = 1000
 """Where no kept count can tell the total, so many tasks are counted at most: then the time of a list has a bound."""
 _task_id: SQLColumnExpression[Any] = col(Task.id)

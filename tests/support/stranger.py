@@ -28,7 +28,9 @@ class Stranger:
 
 def _install() -> None:
     """What the consumer needs, once: of two tests at the same time one waits for the other."""
-    with (ROOT / ".cache" / "stranger.lock").open("w") as lock:
+    cache = ROOT / ".cache"
+    cache.mkdir(exist_ok=True)
+    with (cache / "stranger.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         subprocess.run(["make", "--silent", f"{FOLDER}/node_modules"], cwd=ROOT, check=True)
 

@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator
 
-from kit.errors import FieldFault, InvalidParameter
-from kit.http import GivenBody, IfMatch, Page, PagingQuery, storable
+from kit.http import GivenBody, IfMatch, Page, PagingQuery, listed_ids, storable
 from services.catalog.db import Session, logged_in, reading
 from services.catalog.endpoints.rights import BulkWriter, Copier, Writer
 from services.catalog.queries import cases as queries
@@ -25,21 +24,11 @@ from services.catalog.schemas.cases import (
     RevisionItem,
     RevisionRead,
 )
-from services.catalog.schemas.fields import MAX_ID, Id, PathId, RevisionNumber, Search, Sort
+from services.catalog.schemas.fields import Id, PathId, RevisionNumber, Search, Sort
 from services.catalog.usecases import bulk
 from services.catalog.usecases import cases as usecases
 
 router = APIRouter(prefix="/catalog", tags=["cases"])
-
-
-def _ids(text: str) -> list[int]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdecimal() and len(part) <= len(str(MAX_ID)) for part in parts):
-        raise InvalidParameter(errors=[FieldFault("ids", "bad_format")])
-    found = [int(part) for part in parts]
-    if len(found) > 1000 or max(found) > MAX_ID:  # noqa: PLR2004 (said in the parameter's description)
-        raise InvalidParameter(errors=[FieldFault("ids", "out_of_range")])
-    return found
 
 
 def _filter(
@@ -50,7 +39,9 @@ def _filter(
     tag: Annotated[str | None, Query(max_length=100), AfterValidator(storable)] = None,
     ids: Annotated[str | None, Query(description="comma-separated, at most 1,000", examples=["22,20"])] = None,
 ) -> queries.CaseFilter:
-    return queries.CaseFilter(project_id, module_id, recursive, search, tag, None if ids is None else _ids(ids))
+    return queries.CaseFilter(
+        project_id, module_id, recursive, search, tag, None if ids is None else listed_ids("ids", ids, 1000)
+    )
 
 
 @router.get("/cases", summary="List cases", dependencies=[logged_in])

@@ -12,11 +12,12 @@ from kit import caller
 from kit.caller import keep_user
 from kit.errors import DependencyUnavailable
 from kit.peers import ask
+from kit.tables import MAX_ID
 from services.catalog.db import Caller, database
 from services.catalog.models import Case, Environment, Module
 from services.catalog.queries import projects as queries
 from services.catalog.schemas.cases import CaseCopy, CasesBulk
-from services.catalog.schemas.fields import MAX_ID, PathId
+from services.catalog.schemas.fields import PathId
 
 _KINDS: dict[str, type[queries.InProject]] = {"environment_id": Environment, "module_id": Module, "case_id": Case}
 

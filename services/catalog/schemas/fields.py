@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 
 from caselang.template import NAME_PATTERN
 from kit.http import FaultReason, storable
+from kit.tables import MAX_ID
 
-MAX_ID = 2**31 - 1
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 """A header's name (RFC 9110)."""
 

@@ -11,7 +11,9 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import AwareDatetime, Field
 
 from kit.errors import FieldFault, InvalidParameter, MissingParameter, NotFound
+from kit.http import listed_ids
 from kit.settings import settings
+from kit.tables import MAX_ID
 from services.executor.db import Caller, Reader, Session
 from services.executor.endpoints import exports
 from services.executor.errors import RowRequired
@@ -19,7 +21,6 @@ from services.executor.models import NO_ROW, CaseRun
 from services.executor.queries import history, reports
 from services.executor.queries import trends as queries
 from services.executor.schemas import (
-    MAX_ID,
     CaseDiff,
     CaseId,
     CaseReport,
@@ -101,19 +102,12 @@ async def last_results(
             raise InvalidParameter(
                 errors=[FieldFault("status" if project_id is None else "project_id", "unknown_field")]
             )
-        found = await reports.last_results(session, _ids("case_ids", case_ids))
+        found = await reports.last_results(session, listed_ids("case_ids", case_ids, MAX_LISTED))
     elif project_id is None or status is None:
         raise MissingParameter(errors=[FieldFault("case_ids" if project_id is None else "status", "missing")])
     else:
         found = await reports.last_results_of_project(session, project_id, status)
     return LastResults(data=[LastResult(**one) for one in found])
-
-
-def _ids(name: str, listed: str) -> list[int]:
-    parts = listed.split(",")
-    if len(parts) > MAX_LISTED or not all(part.strip().isdecimal() and int(part) <= MAX_ID for part in parts):
-        raise InvalidParameter(errors=[FieldFault(name, "bad_format")])
-    return [int(part) for part in parts]
 
 
 @router.get("/rates", summary="Pass rates of projects")
@@ -122,7 +116,9 @@ async def project_rates(
 ) -> ProjectRates:
     """Each project's runs of the last days, today included; `project_ids` is a comma-separated list of at most 200."""
     zone = ZoneInfo(settings().timezone)
-    return ProjectRates(data=await queries.project_rates(session, _ids("project_ids", project_ids), days, zone))
+    return ProjectRates(
+        data=await queries.project_rates(session, listed_ids("project_ids", project_ids, MAX_LISTED), days, zone)
+    )
 
 
 @router.get("/workers", summary="Workers and queue")

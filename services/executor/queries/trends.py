@@ -23,15 +23,20 @@ from services.executor.settings import executor_settings
 LATE = timedelta(hours=1)
 """After midnight until a day is summed: transactions that ended cases before it have been committed by then."""
 
-_COUNTED = """count(*) AS total, count(*) FILTER (WHERE status = 'passed') AS passed,
+_BY_STATUS = """count(*) FILTER (WHERE status = 'passed') AS passed,
     count(*) FILTER (WHERE status = 'failed') AS failed,
-    count(*) FILTER (WHERE status = 'error' AND NOT {platform}) AS error,
+    count(*) FILTER (WHERE status = 'error' AND NOT {platform}) AS error"""
+_COUNTED = (
+    f"""count(*) AS total, {_BY_STATUS},"""
+    """
     CAST(percentile_cont(0.5) WITHIN GROUP (ORDER BY {duration}) AS integer) AS duration_ms_p50,
     CAST(percentile_cont(0.95) WITHIN GROUP (ORDER BY {duration}) AS integer) AS duration_ms_p95,
     count(*) FILTER (WHERE {flaky}) AS flaky"""
+)
 _OF_CASES = _COUNTED.format(platform="failure_class = 'platform'", duration="duration_ms", flaky="flaky")
+_PLATFORM_RUN = "(cases_error > 0 AND cases_error = cases_platform)"
 _OF_RUNS = _COUNTED.format(
-    platform="(cases_error > 0 AND cases_error = cases_platform)",
+    platform=_PLATFORM_RUN,
     duration="extract(epoch FROM finished_at - coalesce(started_at, finished_at)) * 1000",
     flaky="cases_flaky > 0",
 )
@@ -53,7 +58,7 @@ _KEPT_RATES = text("""
     WHERE kind = 'project' AND id = ANY(:ids) AND environment_id = :all AND day >= :first AND day < :until GROUP BY id
 """)
 _FRESH_RATES = text(f"""
-    SELECT project_id, {_OF_RUNS} FROM run, unnest(project_ids) AS project_id
+    SELECT project_id, {_BY_STATUS.format(platform=_PLATFORM_RUN)} FROM run, unnest(project_ids) AS project_id
     WHERE project_ids && CAST(:ids AS integer[]) AND project_id = ANY(:ids) AND NOT trial AND {_ENDED}
     GROUP BY project_id
 """)

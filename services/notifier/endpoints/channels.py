@@ -14,12 +14,12 @@ from kit import caller as kit_caller
 from kit.crypto import DecryptionFailed, keys_read
 from kit.errors import DependencyUnavailable
 from kit.http import IfMatch, Page, PagingQuery
+from kit.tables import MAX_ID
 from services.notifier import clients, queries
 from services.notifier.db import Caller, Session, database
 from services.notifier.models import Channel
 from services.notifier.rules.telling import Sent
 from services.notifier.schemas import (
-    MAX_ID,
     ChannelCreate,
     ChannelCreated,
     ChannelRead,

@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from kit import clock
 from kit.http import Page, PagingQuery
+from kit.tables import MAX_ID
 from services.scheduler import clients, queries, rules
 from services.scheduler.db import Caller, Runner, Session, database
 from services.scheduler.errors import TaskNotFound
@@ -38,8 +39,8 @@ async def list_tasks(  # noqa: PLR0913, PLR0917 (its filters)
     session: Session,
     paging: PagingQuery,
     response: Response,
-    project_id: Annotated[int | None, Query(gt=0, le=queries.MAX_ID)] = None,
-    owner_id: Annotated[int | None, Query(gt=0, le=queries.MAX_ID)] = None,
+    project_id: Annotated[int | None, Query(gt=0, le=MAX_ID)] = None,
+    owner_id: Annotated[int | None, Query(gt=0, le=MAX_ID)] = None,
     status: Status | None = None,
     search: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")] = None,
     sort: Sort = "-id",

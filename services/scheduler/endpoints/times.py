@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from kit import clock
 from kit.errors import FieldFault, InvalidParameter
 from kit.settings import settings
+from kit.tables import MAX_ID
 from services.scheduler import queries, rules
 from services.scheduler.db import Caller, Reader, Session
 from services.scheduler.errors import TaskNotFound
@@ -51,7 +52,7 @@ async def upcoming(
     _: Caller,
     session: Session,
     hours: Annotated[int, Query(ge=1, le=24 * 31)] = 24,
-    project_id: Annotated[int | None, Query(gt=0, le=queries.MAX_ID)] = None,
+    project_id: Annotated[int | None, Query(gt=0, le=MAX_ID)] = None,
 ) -> UpcomingTimes:
     """The soonest first, at most 500; `truncated` tells whether there is more."""
     until = await clock.now(session) + timedelta(hours=hours)

@@ -16,6 +16,7 @@ from kit.errors import DependencyUnavailable, FieldFault, InvalidParameter, Miss
 from kit.http import validation_error
 from kit.messages import translate
 from kit.settings import settings
+from kit.tables import MAX_ID
 from services.scheduler import clients, queries, rules
 from services.scheduler.db import database
 from services.scheduler.errors import TaskNotFound, TaskNotPending
@@ -259,7 +260,7 @@ async def _existing(model: type[AnyKnown], ids: Iterable[int]) -> dict[int, AnyK
     wanted = list(ids)
     async with database.transaction() as session:
         found = await queries.known(session, model, wanted)
-    if unknown := [id_ for id_ in wanted if id_ not in found and id_ <= queries.MAX_ID]:
+    if unknown := [id_ for id_ in wanted if id_ not in found and id_ <= MAX_ID]:
         facts = await clients.look_up("catalog", NOUNS[model], unknown)
         async with database.transaction() as session:
             await keep(session, *facts)
@@ -271,7 +272,7 @@ async def _users(ids: list[int]) -> dict[int, Any]:
     """Those of the users that exist. One that is not known, or disabled, is asked about once."""
     async with database.transaction() as session:
         found = await queries.users(session, ids)
-    unknown = [id_ for id_ in ids if id_ not in found and id_ <= queries.MAX_ID]
+    unknown = [id_ for id_ in ids if id_ not in found and id_ <= MAX_ID]
     disabled = [id_ for id_, user in found.items() if not user["is_active"] and not user["deleted"]]
     if unknown or disabled:
         try:
